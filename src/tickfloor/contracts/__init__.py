@@ -1,0 +1,1 @@
+"""What processes say to each other: records, messages, states, errors, ids."""

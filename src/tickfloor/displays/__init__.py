@@ -1,0 +1,1 @@
+"""Display workers: what a person sees."""

@@ -1,0 +1,1 @@
+"""Feed worker: venue adapters, captures, replay and the simulated market."""

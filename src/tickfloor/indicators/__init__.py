@@ -1,0 +1,1 @@
+"""Indicators, one small class each, updated bar by bar in constant time."""

@@ -1,0 +1,1 @@
+"""Logger worker: every log sink."""

@@ -1,0 +1,1 @@
+"""How raw events become market state: bars, books, venue time."""

@@ -1,0 +1,1 @@
+"""Storage worker: every database write and query."""

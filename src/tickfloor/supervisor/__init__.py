@@ -1,0 +1,1 @@
+"""Supervisor: processes, lifecycle, routing, placement."""

@@ -1,0 +1,1 @@
+"""Trader worker: the rule language and the engine that runs the traders."""

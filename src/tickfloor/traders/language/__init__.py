@@ -1,0 +1,1 @@
+"""The rule language, one pass a file: parse, resolve, plan."""

@@ -1,0 +1,1 @@
+"""Inside any worker: start, channel, loop, checkpoint, log."""
