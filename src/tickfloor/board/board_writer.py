@@ -1,0 +1,197 @@
+"""The single writer of a board."""
+
+import math
+import mmap
+import os
+from collections.abc import Sequence
+
+from tickfloor.board import fences, segment
+from tickfloor.board.board_layout import (
+    BAR,
+    BOARD_MAGIC,
+    BOOK,
+    BOOK_LEVELS,
+    CAPACITY_OFFSET,
+    COUNT_OFFSET,
+    DEPTH_OFFSET,
+    IDENTITY,
+    LAYOUT_VERSION,
+    SERIES,
+    UPDATES_OFFSET,
+    BoardLayout,
+    layout_of,
+)
+from tickfloor.board.row import ROW
+from tickfloor.board.two_slot import TwoSlotWriter
+from tickfloor.contracts.bars import BAR_WORDS, Bar
+from tickfloor.contracts.errors import BoardFullError
+from tickfloor.contracts.instruments import Instrument
+from tickfloor.contracts.intervals import Interval
+
+_NO_BAR = [math.nan] * BAR_WORDS
+
+
+def create_board(name: str, layout: BoardLayout, run_id: int) -> int:
+    """Return the descriptor of a new board; bars get their memory as instruments are added.
+
+    Raises:
+        OutOfMemoryError: the host lacks the memory for the fixed part and one instrument.
+    """
+    fd = segment.create(name, layout.size)
+    try:
+        segment.reserve(fd, 0, layout.fixed_bytes + layout.bars_bytes, name)
+        with segment.map_writable(fd) as mapping:
+            segment.write_header(mapping, BOARD_MAGIC, LAYOUT_VERSION, run_id)
+            mapping[CAPACITY_OFFSET : CAPACITY_OFFSET + 8] = layout.capacity.to_bytes(8, "little")
+            mapping[DEPTH_OFFSET : DEPTH_OFFSET + 8] = layout.depth.to_bytes(8, "little")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+class BoardWriter:
+    """Writes rows, books and bars in place. A reader never waits for it and survives its death."""
+
+    def __init__(self, fd: int, *, run_id: int, incarnation: int) -> None:
+        self._fd = fd
+        self._mapping = segment.map_writable(fd)
+        segment.check_header(self._mapping, BOARD_MAGIC, LAYOUT_VERSION, run_id)
+        segment.claim_writer(self._mapping, incarnation)
+        self._layout = layout_of(self._mapping)
+        self._words = fences.Words(self._mapping)
+        self._count = self._words.word(COUNT_OFFSET)
+        self._updates = self._words.word(UPDATES_OFFSET)
+        self._update_count = self._updates.load()
+        self._rows: dict[int, TwoSlotWriter] = {}
+        self._books: dict[int, TwoSlotWriter] = {}
+        self._series: dict[tuple[int, Interval], _SeriesWriter] = {}
+
+    def add_instrument(self, instrument: Instrument) -> None:
+        """Give an instrument its row; ids come in order, and one that is there already is taken over.
+
+        Raises:
+            BoardFullError: every row is taken.
+            OutOfMemoryError: the host lacks the memory for its bars.
+        """
+        row = instrument.id
+        if row >= self._layout.capacity:
+            raise BoardFullError(
+                f"the board has {self._layout.capacity} rows and all are taken: no room for {instrument.key}; "
+                "raise board_instruments"
+            )
+        segment.reserve(self._fd, self._layout.bars(row), self._layout.bars_bytes, "board")
+        venue, symbol = instrument.venue.encode(), instrument.symbol.encode()
+        if len(venue) > 32 or len(symbol) > 96:
+            raise BoardFullError(f"the name {instrument.key!r} is too long for the board (32 and 96 bytes)")
+        IDENTITY.pack_into(self._mapping, self._layout.identity(row), venue, symbol)
+        self._rows[row] = TwoSlotWriter(self._words, self._mapping, self._layout.row(row), ROW)
+        self._books[row] = TwoSlotWriter(self._words, self._mapping, self._layout.book(row), BOOK)
+        for interval in Interval:
+            self._series[row, interval] = _SeriesWriter(
+                self._words, self._mapping, self._layout, row, interval
+            )
+        if row >= self._count.load():
+            self._count.store(row + 1)
+
+    def write_row(self, instrument: int, row: Sequence[float]) -> None:  # hot path: benchmarks/ingest.py
+        """Publish an instrument's row, in the order of :class:`~tickfloor.board.row.Field`."""
+        self._rows[instrument].write(*row)
+        self._update_count += 1
+        self._updates.store(self._update_count)
+
+    def write_book(
+        self,
+        instrument: int,
+        update_id: int,
+        bids: Sequence[tuple[float, float]],
+        asks: Sequence[tuple[float, float]],
+    ) -> None:
+        """Publish the best levels of a book, best first; what is beyond 20 a side is left out."""
+        bids, asks = bids[:BOOK_LEVELS], asks[:BOOK_LEVELS]
+        levels = [0.0] * (4 * BOOK_LEVELS)
+        levels[: 2 * len(bids)] = [number for level in bids for number in level]
+        start = 2 * BOOK_LEVELS
+        levels[start : start + 2 * len(asks)] = [number for level in asks for number in level]
+        self._books[instrument].write(update_id, len(bids), len(asks), *levels)
+
+    def write_forming(self, instrument: int, interval: Interval, bar: Bar | None) -> None:
+        """Publish the forming minute, or the closed part of a longer forming bar."""
+        self._series[instrument, interval].write_forming(bar)
+
+    def append_bar(self, instrument: int, interval: Interval, bar: Bar) -> int:
+        """Add a closed bar, after which none is forming, and return its slot in the ring."""
+        return self._series[instrument, interval].append(bar)
+
+    def closed_bars(self, instrument: int, interval: Interval) -> int:
+        """Return how many bars have closed since the beginning."""
+        return self._series[instrument, interval].closed
+
+    def read_tail(self, instrument: int, interval: Interval, count: int) -> list[Bar]:
+        """Return the newest closed bars, oldest first, at most ``count`` and the depth."""
+        return self._series[instrument, interval].read_tail(count)
+
+    def rewrite_bars(self, instrument: int, interval: Interval, index: int, bars: Sequence[Bar]) -> None:
+        """Replace the closed bars from number ``index`` on; there may be more of them than before."""
+        self._series[instrument, interval].rewrite(index, bars)
+
+    def close(self) -> None:
+        """Let go of the shared memory."""
+        self._words.close()
+        self._mapping.close()
+
+
+class _SeriesWriter:
+    """The bars of one instrument and interval."""
+
+    __slots__ = ("_forming", "_layout", "_mapping", "_ring", "_state", "closed", "revision")
+
+    def __init__(
+        self,
+        words: fences.NativeWords | fences.FencedWords,
+        mapping: mmap.mmap,
+        layout: BoardLayout,
+        instrument: int,
+        interval: Interval,
+    ) -> None:
+        self._mapping = mapping
+        self._layout = layout
+        self._ring = layout.ring_offset(instrument, interval)
+        self._state = TwoSlotWriter(words, mapping, layout.series(instrument, interval), SERIES)
+        self.closed = 0
+        self.revision = 0
+        self._forming = _NO_BAR
+
+    def write_forming(self, bar: Bar | None) -> None:
+        self._forming = _NO_BAR if bar is None else bar
+        self._publish()
+
+    def append(self, bar: Bar) -> int:
+        slot = self.closed % self._layout.ring
+        BAR.pack_into(self._mapping, self._ring + slot * BAR.size, *bar)
+        self.closed += 1
+        self._forming = _NO_BAR
+        self._publish()
+        return slot
+
+    def read_tail(self, count: int) -> list[Bar]:
+        count = min(count, self.closed, self._layout.depth)
+        ring = self._layout.ring
+        return [
+            list(BAR.unpack_from(self._mapping, self._ring + index % ring * BAR.size))
+            for index in range(self.closed - count, self.closed)
+        ]
+
+    def rewrite(self, index: int, bars: Sequence[Bar]) -> None:
+        # Readers see the run cut short before it is touched, so that none copies a half-written bar.
+        self.revision += 1
+        self.closed = index
+        self._publish()
+        for number, bar in enumerate(bars, index):
+            BAR.pack_into(self._mapping, self._ring + number % self._layout.ring * BAR.size, *bar)
+        self.revision += 1
+        self.closed = index + len(bars)
+        self._publish()
+
+    def _publish(self) -> None:
+        self._state.write(self.closed, self.revision, *self._forming)

@@ -1,0 +1,129 @@
+"""Anonymous shared memory, passed between processes as a descriptor.
+
+A segment has no name, so nothing can be left behind, and it is reserved before it is mapped, so that a
+host without memory answers with an error at once and not with a bus error later.
+"""
+
+import errno
+import mmap
+import os
+import struct
+import tempfile
+from pathlib import Path
+
+from tickfloor.contracts.errors import LayoutMismatchError, OutOfMemoryError, SegmentError
+
+PAGE = mmap.PAGESIZE
+HEADER = struct.Struct("<QQQQ")
+"""Magic, layout version, run id, writer incarnation: the first words of every segment."""
+
+_MARGIN = 64 << 20
+"""Memory, bytes, that a reservation must leave to everybody else on the host."""
+
+
+def create(name: str, size: int) -> int:
+    """Return the descriptor of a new segment of ``size`` bytes, all zero.
+
+    Only the descriptor and its copies refer to it: the memory is gone with the last of them.
+
+    Raises:
+        OutOfMemoryError: see :func:`reserve`; for a ``size`` known to be needed whole, call that next.
+    """
+    try:
+        fd = os.memfd_create(f"tickfloor-{name}", os.MFD_CLOEXEC)
+    except AttributeError:
+        with tempfile.TemporaryFile(prefix=f"tickfloor-{name}-") as unlinked:
+            fd = os.dup(unlinked.fileno())
+    try:
+        os.ftruncate(fd, size)
+    except OSError as error:
+        os.close(fd)
+        raise OutOfMemoryError(f"cannot make the {name} segment of {_mib(size)}: {error.strerror}") from error
+    return fd
+
+
+def reserve(fd: int, offset: int, length: int, name: str) -> None:
+    """Make sure that a part of a segment has memory behind it.
+
+    Raises:
+        OutOfMemoryError: the host lacks it; nothing was taken.
+    """
+    available = available_memory()
+    if length + _MARGIN > available:
+        raise OutOfMemoryError(
+            f"the {name} segment needs {_mib(length)} of shared memory and the host has {_mib(available)} left; "
+            "make it smaller (tape_records, board_instruments, board_depth) or free memory"
+        )
+    try:
+        os.posix_fallocate(fd, offset, length)
+    except OSError as error:
+        if error.errno not in (errno.ENOMEM, errno.ENOSPC, errno.EFBIG):
+            raise
+        raise OutOfMemoryError(
+            f"the {name} segment needs {_mib(length)} of shared memory: {error.strerror}; "
+            "make it smaller (tape_records, board_instruments, board_depth) or free memory"
+        ) from error
+
+
+def available_memory() -> int:
+    """Return the bytes that this host, and this container if it is one, can still give."""
+    with Path("/proc/meminfo").open() as lines:
+        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+    except OSError:
+        return free
+    return free if limit == "max" else min(free, int(limit) - used)
+
+
+def read_only(fd: int) -> int:
+    """Return a descriptor of the same segment that cannot be written or mapped for writing."""
+    return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def map_writable(fd: int) -> mmap.mmap:
+    """Map a whole segment for its single writer."""
+    return mmap.mmap(fd, os.fstat(fd).st_size)
+
+
+def map_read_only(fd: int) -> mmap.mmap:
+    """Map a whole segment for a reader, who cannot change it."""
+    return mmap.mmap(fd, os.fstat(fd).st_size, prot=mmap.PROT_READ)
+
+
+def write_header(mapping: mmap.mmap, magic: int, version: int, run_id: int) -> None:
+    """Write the header of a new segment; no writer has it yet."""
+    HEADER.pack_into(mapping, 0, magic, version, run_id, 0)
+
+
+def claim_writer(mapping: mmap.mmap, incarnation: int) -> None:
+    """Take a segment over for writing.
+
+    Raises:
+        LayoutMismatchError: a later incarnation has taken it already.
+    """
+    magic, version, run_id, last = HEADER.unpack_from(mapping)
+    if incarnation <= last:
+        raise LayoutMismatchError(f"writer {incarnation} is fenced: writer {last} owns the segment")
+    HEADER.pack_into(mapping, 0, magic, version, run_id, incarnation)
+
+
+def check_header(mapping: mmap.mmap, magic: int, version: int, run_id: int) -> None:
+    """Refuse a segment of another kind, layout or run.
+
+    Raises:
+        LayoutMismatchError: naming what differs.
+    """
+    if len(mapping) < HEADER.size:
+        raise SegmentError(f"the segment of {len(mapping)} bytes is too small to hold a header")
+    found = HEADER.unpack_from(mapping)[:3]
+    for what, wanted, got in zip(
+        ("kind", "layout version", "run"), (magic, version, run_id), found, strict=True
+    ):
+        if wanted != got:
+            raise LayoutMismatchError(f"the segment's {what} is {got:#x}, this process expects {wanted:#x}")
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):,.1f} MiB"

@@ -1,0 +1,74 @@
+"""Where everything lies in a tape and in the table of its readers.
+
+Tape: a page of header (head and claim each on a cache line of its own), a publication stamp per group of 64
+records, the ring of records. Readers: a line per reader, then one byte each that says who sleeps. They lie in a
+segment of their own, because readers write them and must not be able to write the tape.
+"""
+
+from dataclasses import dataclass
+
+from tickfloor.board.segment import PAGE
+from tickfloor.contracts.records import RECORD_BYTES
+
+TAPE_MAGIC = 0x7463_6B66_7461_7065
+READERS_MAGIC = 0x7463_6B66_7264_7273
+LAYOUT_VERSION = 1
+
+HEAD_OFFSET = 128
+"""Number of records published."""
+CLAIM_OFFSET = 256
+"""Records before ``claim - capacity`` may be half overwritten; published before the first of them is touched."""
+STAMP_GROUP = 64
+"""Records that share a publication stamp, monotonic ns."""
+CLAIM_STEP = 64
+"""Records claimed at once: the claim is a store, and a store a record would show."""
+
+MAX_READERS = 64
+READER_LINE = 64
+READERS_OFFSET = 64
+CURSOR, HOLD, ATTACHED = 0, 8, 16
+"""Words of a reader's line: the next record it will read, the oldest it may still need, whether it counts."""
+SLEEPING_OFFSET = READERS_OFFSET + MAX_READERS * READER_LINE
+READERS_BYTES = SLEEPING_OFFSET + MAX_READERS
+
+
+@dataclass(frozen=True, slots=True)
+class TapeLayout:
+    """Offsets of a tape of ``capacity`` records, a power of two of at least 256."""
+
+    capacity: int
+
+    def __post_init__(self) -> None:
+        if self.capacity < 4 * CLAIM_STEP or self.capacity & (self.capacity - 1):
+            raise ValueError(
+                f"tape_records must be a power of two of at least {4 * CLAIM_STEP}, not {self.capacity}"
+            )
+
+    @property
+    def stamps_offset(self) -> int:
+        """Byte offset of the publication stamps."""
+        return PAGE
+
+    @property
+    def records_offset(self) -> int:
+        """Byte offset of the ring, on a page."""
+        stamps = self.capacity // STAMP_GROUP * 8
+        return PAGE + (stamps + PAGE - 1) // PAGE * PAGE
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole segment."""
+        return self.records_offset + self.capacity * RECORD_BYTES
+
+
+def reader_offset(index: int) -> int:
+    """Return the byte offset of a reader's line in the readers segment."""
+    return READERS_OFFSET + index * READER_LINE
+
+
+def capacity_of(size: int) -> int:
+    """Return the capacity of the tape whose segment has ``size`` bytes."""
+    capacity = 4 * CLAIM_STEP
+    while TapeLayout(capacity).size < size:
+        capacity *= 2
+    return capacity
