@@ -15,7 +15,7 @@ from tickfloor.contracts.bars import BAR_WORDS
 from tickfloor.contracts.intervals import Interval
 
 BOARD_MAGIC = 0x7463_6B66_626F_6172
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 CAPACITY_OFFSET, DEPTH_OFFSET, COUNT_OFFSET, UPDATES_OFFSET = 64, 72, 128, 192
 IDENTITY = struct.Struct("<32s96s")
@@ -26,11 +26,12 @@ BOOK = struct.Struct(f"<QII{4 * BOOK_LEVELS}d")
 """Update id, number of bids, number of asks, then price and size of every bid and ask, best first."""
 
 BAR = struct.Struct(f"<{BAR_WORDS}d")
-SERIES = struct.Struct(f"<QQ{BAR_WORDS}d")
-"""Number of closed bars, revision (odd while bars are being rewritten), the forming bar (NaN start for none)."""
+SERIES = struct.Struct(f"<QQQ{BAR_WORDS}d")
+"""Number of closed bars, revision (odd while bars are being rewritten), number of the oldest bar that no newer one
+has overwritten, the forming bar (NaN start for none)."""
 
 SPARE_BARS = 12
-"""Bars kept beyond the depth: as many may close while a reader copies."""
+"""Bars kept beyond the depth. Fewer may close while a reader copies: the writer may be at the next one already."""
 
 _IDENTITY_BYTES = 128
 _ROW_OFFSET = _IDENTITY_BYTES

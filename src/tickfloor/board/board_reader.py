@@ -80,28 +80,38 @@ class BoardReader:
         Raises:
             LookupError: the row is not taken.
         """
-        if instrument >= self.count():
+        if not 0 <= instrument < self.count():
             raise LookupError(f"the board has no instrument {instrument}")
-        venue, symbol = IDENTITY.unpack_from(self._mapping, self._layout.identity(instrument))
-        return Instrument(instrument, venue.rstrip(b"\0").decode(), symbol.rstrip(b"\0").decode())
+        identity = IDENTITY.unpack_from(self._mapping, self._layout.identity(instrument))
+        venue, symbol = (name.rstrip(b"\0").decode() for name in identity)
+        if not venue:
+            raise LookupError(f"the board has no instrument {instrument}")
+        return Instrument(instrument, venue, symbol)
 
     def row(self, instrument: int) -> tuple[float, ...] | None:
-        """Return a row in the order of :class:`~tickfloor.board.row.Field`, or None before its first update."""
+        """Return a row in the order of :class:`~tickfloor.board.row.Field`, or None before its first update.
+
+        Raises:
+            LookupError: the board is not that large; so too the other readings below.
+        """
         reader = self._rows.get(instrument)
         if reader is None:
-            reader = self._rows[instrument] = self._reader(self._layout.row(instrument), ROW)
+            reader = self._row_reader(instrument)
         found = reader.read()
         return None if found is None else found[1]
 
     def row_version(self, instrument: int) -> int:
         """Return the number of updates of one row."""
-        version: int = self._words[self._layout.row(instrument) >> 3]
-        return version
+        reader = self._rows.get(instrument)
+        if reader is None:
+            reader = self._row_reader(instrument)
+        return reader.version()
 
     def book(self, instrument: int) -> Book | None:
         """Return the best levels of a book, or None before its first update."""
         reader = self._books.get(instrument)
         if reader is None:
+            self._check_row(instrument)
             reader = self._books[instrument] = self._reader(self._layout.book(instrument), BOOK)
         found = reader.read()
         if found is None:
@@ -118,29 +128,46 @@ class BoardReader:
         """
         reader = self._series.get((instrument, interval))
         if reader is None:
+            self._check_row(instrument)
             offset = self._layout.series(instrument, interval)
             reader = self._series[instrument, interval] = self._reader(offset, SERIES)
-        ring, offset = self._layout.ring, self._layout.ring_offset(instrument, interval)
         patience = _REWRITE_PATIENCE
         while True:
             before = reader.read()
             if before is None:
                 return Bars([], None, 0)
-            closed, revision, *forming = before[1]
+            closed, revision, oldest, *forming = before[1]
             if revision & 1 and patience:
                 patience -= 1
                 time.sleep(0.0001)
                 continue
-            first = closed - min(count, closed, self._layout.depth)
-            bars = [
-                list(BAR.unpack_from(self._mapping, offset + index % ring * BAR.size))
-                for index in range(first, closed)
-            ]
+            first = min(closed, max(oldest, closed - min(count, self._layout.depth)))
+            copy = self._copy_bars(instrument, interval, first, closed)
             fences.acquire()
             after = reader.read()
             assert after is not None
-            if after[1][1] == revision and after[1][0] - closed <= SPARE_BARS:
+            # At SPARE_BARS the writer may already be filling the slot of our first bar, which it does unannounced.
+            if after[1][1] == revision and after[1][0] - closed < SPARE_BARS:
+                bars = [list(bar) for bar in BAR.iter_unpack(copy)]
                 return Bars(bars, None if math.isnan(forming[0]) else forming, closed)
+
+    def _copy_bars(self, instrument: int, interval: Interval, first: int, end: int) -> bytes:
+        ring, offset = self._layout.ring, self._layout.ring_offset(instrument, interval)
+        start = first % ring
+        until_wrap = min(end - first, ring - start)
+        rest = end - first - until_wrap
+        at = offset + start * BAR.size
+        copy = self._mapping[at : at + until_wrap * BAR.size]
+        return copy + self._mapping[offset : offset + rest * BAR.size] if rest else copy
+
+    def _row_reader(self, instrument: int) -> TwoSlotReader:
+        self._check_row(instrument)
+        reader = self._rows[instrument] = self._reader(self._layout.row(instrument), ROW)
+        return reader
+
+    def _check_row(self, instrument: int) -> None:
+        if not 0 <= instrument < self._layout.capacity:
+            raise LookupError(f"the board has {self._layout.capacity} rows and no instrument {instrument}")
 
     def close(self) -> None:
         """Let go of the shared memory."""

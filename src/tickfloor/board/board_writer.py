@@ -24,7 +24,7 @@ from tickfloor.board.board_layout import (
 from tickfloor.board.row import ROW
 from tickfloor.board.two_slot import TwoSlotWriter
 from tickfloor.contracts.bars import BAR_WORDS, Bar
-from tickfloor.contracts.errors import BoardFullError
+from tickfloor.contracts.errors import BoardFullError, LayoutMismatchError
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import Interval
 
@@ -72,6 +72,7 @@ class BoardWriter:
 
         Raises:
             BoardFullError: every row is taken.
+            LayoutMismatchError: the row belongs to another instrument.
             OutOfMemoryError: the host lacks the memory for its bars.
         """
         row = instrument.id
@@ -80,19 +81,30 @@ class BoardWriter:
                 f"the board has {self._layout.capacity} rows and all are taken: no room for {instrument.key}; "
                 "raise board_instruments"
             )
-        segment.reserve(self._fd, self._layout.bars(row), self._layout.bars_bytes, "board")
-        venue, symbol = instrument.venue.encode(), instrument.symbol.encode()
-        if len(venue) > 32 or len(symbol) > 96:
+        identity = instrument.venue.encode(), instrument.symbol.encode()
+        if len(identity[0]) > 32 or len(identity[1]) > 96:
             raise BoardFullError(f"the name {instrument.key!r} is too long for the board (32 and 96 bytes)")
-        IDENTITY.pack_into(self._mapping, self._layout.identity(row), venue, symbol)
+        self._identify(instrument, IDENTITY.pack(*identity))
+        segment.reserve(self._fd, self._layout.bars(row), self._layout.bars_bytes, "board")
         self._rows[row] = TwoSlotWriter(self._words, self._mapping, self._layout.row(row), ROW)
         self._books[row] = TwoSlotWriter(self._words, self._mapping, self._layout.book(row), BOOK)
         for interval in Interval:
-            self._series[row, interval] = _SeriesWriter(
-                self._words, self._mapping, self._layout, row, interval
-            )
+            self._series[row, interval] = _SeriesWriter(self._words, self._mapping, self._layout, row, interval)
         if row >= self._count.load():
             self._count.store(row + 1)
+
+    def _identify(self, instrument: Instrument, identity: bytes) -> None:
+        at = self._layout.identity(instrument.id)
+        found = self._mapping[at : at + IDENTITY.size]
+        if found == identity:
+            # Taken over: left as it is, because readers may be looking.
+            return
+        if any(found):
+            raise LayoutMismatchError(
+                f"row {instrument.id} of the board belongs to {found.replace(bytes(1), b'').decode()}, "
+                f"not to {instrument.key}"
+            )
+        self._mapping[at : at + IDENTITY.size] = identity
 
     def write_row(self, instrument: int, row: Sequence[float]) -> None:  # hot path: benchmarks/ingest.py
         """Publish an instrument's row, in the order of :class:`~tickfloor.board.row.Field`."""
@@ -144,54 +156,69 @@ class BoardWriter:
 class _SeriesWriter:
     """The bars of one instrument and interval."""
 
-    __slots__ = ("_forming", "_layout", "_mapping", "_ring", "_state", "closed", "revision")
+    __slots__ = ("_forming", "_mapping", "_ring", "_slots", "_state", "_written", "closed", "depth", "revision")
 
     def __init__(
         self,
-        words: fences.NativeWords | fences.FencedWords,
+        words: fences.SharedWords,
         mapping: mmap.mmap,
         layout: BoardLayout,
         instrument: int,
         interval: Interval,
     ) -> None:
         self._mapping = mapping
-        self._layout = layout
+        self._slots = layout.ring
         self._ring = layout.ring_offset(instrument, interval)
         self._state = TwoSlotWriter(words, mapping, layout.series(instrument, interval), SERIES)
+        self.depth = layout.depth
         self.closed = 0
         self.revision = 0
+        self._written = 0
         self._forming = _NO_BAR
+        before = self._state.current()
+        if before is not None:
+            # Taken over: the bars begin anew. Said before the first of them is written, so that no reader takes
+            # new bars in old places for old ones.
+            self.revision = (before[1] | 1) + 1
+            self._publish()
 
     def write_forming(self, bar: Bar | None) -> None:
         self._forming = _NO_BAR if bar is None else bar
         self._publish()
 
     def append(self, bar: Bar) -> int:
-        slot = self.closed % self._layout.ring
+        slot = self.closed % self._slots
         BAR.pack_into(self._mapping, self._ring + slot * BAR.size, *bar)
         self.closed += 1
+        self._written = max(self._written, self.closed)
         self._forming = _NO_BAR
         self._publish()
         return slot
 
     def read_tail(self, count: int) -> list[Bar]:
-        count = min(count, self.closed, self._layout.depth)
-        ring = self._layout.ring
+        first = max(self._oldest(), self.closed - min(count, self.depth))
         return [
-            list(BAR.unpack_from(self._mapping, self._ring + index % ring * BAR.size))
-            for index in range(self.closed - count, self.closed)
+            list(BAR.unpack_from(self._mapping, self._ring + index % self._slots * BAR.size))
+            for index in range(first, self.closed)
         ]
 
     def rewrite(self, index: int, bars: Sequence[Bar]) -> None:
+        packed = [BAR.pack(*bar) for bar in bars]
         # Readers see the run cut short before it is touched, so that none copies a half-written bar.
         self.revision += 1
         self.closed = index
+        self._written = max(self._written, index + len(bars))
         self._publish()
-        for number, bar in enumerate(bars, index):
-            BAR.pack_into(self._mapping, self._ring + number % self._layout.ring * BAR.size, *bar)
+        for number, bar in enumerate(packed, index):
+            at = self._ring + number % self._slots * BAR.size
+            self._mapping[at : at + BAR.size] = bar
         self.revision += 1
         self.closed = index + len(bars)
         self._publish()
 
+    def _oldest(self) -> int:
+        """Return the number of the oldest bar whose slot no newer bar has taken, now or by the rewrite under way."""
+        return max(0, self._written - self._slots)
+
     def _publish(self) -> None:
-        self._state.write(self.closed, self.revision, *self._forming)
+        self._state.write(self.closed, self.revision, self._oldest(), *self._forming)

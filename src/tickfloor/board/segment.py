@@ -9,13 +9,16 @@ import mmap
 import os
 import struct
 import tempfile
-from pathlib import Path
 
+from tickfloor.board.host_memory import available_memory
 from tickfloor.contracts.errors import LayoutMismatchError, OutOfMemoryError, SegmentError
 
 PAGE = mmap.PAGESIZE
 HEADER = struct.Struct("<QQQQ")
 """Magic, layout version, run id, writer incarnation: the first words of every segment."""
+
+_INCARNATION = struct.Struct("<Q")
+_INCARNATION_OFFSET = HEADER.size - _INCARNATION.size
 
 _MARGIN = 64 << 20
 """Memory, bytes, that a reservation must leave to everybody else on the host."""
@@ -36,9 +39,9 @@ def create(name: str, size: int) -> int:
             fd = os.dup(unlinked.fileno())
     try:
         os.ftruncate(fd, size)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         os.close(fd)
-        raise OutOfMemoryError(f"cannot make the {name} segment of {_mib(size)}: {error.strerror}") from error
+        raise OutOfMemoryError(f"cannot make the {name} segment of {_mib(size)}: {error}") from error
     return fd
 
 
@@ -65,31 +68,42 @@ def reserve(fd: int, offset: int, length: int, name: str) -> None:
         ) from error
 
 
-def available_memory() -> int:
-    """Return the bytes that this host, and this container if it is one, can still give."""
-    with Path("/proc/meminfo").open() as lines:
-        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-    except OSError:
-        return free
-    return free if limit == "max" else min(free, int(limit) - used)
-
-
 def read_only(fd: int) -> int:
     """Return a descriptor of the same segment that cannot be written or mapped for writing."""
     return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def map_writable(fd: int) -> mmap.mmap:
-    """Map a whole segment for its single writer."""
-    return mmap.mmap(fd, os.fstat(fd).st_size)
+    """Map a whole segment for its single writer.
+
+    Raises:
+        OutOfMemoryError: this process has no address space left.
+        PermissionError: the descriptor is a reader's.
+        SegmentError: the segment is empty.
+    """
+    return _map(fd, mmap.PROT_READ | mmap.PROT_WRITE)
 
 
 def map_read_only(fd: int) -> mmap.mmap:
-    """Map a whole segment for a reader, who cannot change it."""
-    return mmap.mmap(fd, os.fstat(fd).st_size, prot=mmap.PROT_READ)
+    """Map a whole segment for a reader, who cannot change it.
+
+    Raises:
+        OutOfMemoryError: this process has no address space left.
+        SegmentError: the segment is empty.
+    """
+    return _map(fd, mmap.PROT_READ)
+
+
+def _map(fd: int, protection: int) -> mmap.mmap:
+    size = os.fstat(fd).st_size
+    if size == 0:
+        raise SegmentError("the segment is empty: it was never made, or made by a process that failed")
+    try:
+        return mmap.mmap(fd, size, prot=protection)
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        raise OutOfMemoryError(f"cannot map a segment of {_mib(size)}: no address space left") from error
 
 
 def write_header(mapping: mmap.mmap, magic: int, version: int, run_id: int) -> None:
@@ -103,10 +117,11 @@ def claim_writer(mapping: mmap.mmap, incarnation: int) -> None:
     Raises:
         LayoutMismatchError: a later incarnation has taken it already.
     """
-    magic, version, run_id, last = HEADER.unpack_from(mapping)
+    (last,) = _INCARNATION.unpack_from(mapping, _INCARNATION_OFFSET)
     if incarnation <= last:
         raise LayoutMismatchError(f"writer {incarnation} is fenced: writer {last} owns the segment")
-    HEADER.pack_into(mapping, 0, magic, version, run_id, incarnation)
+    # Only this word: packing clears what it fills first, and a reader may be checking the header meanwhile.
+    _INCARNATION.pack_into(mapping, _INCARNATION_OFFSET, incarnation)
 
 
 def check_header(mapping: mmap.mmap, magic: int, version: int, run_id: int) -> None:
@@ -118,9 +133,7 @@ def check_header(mapping: mmap.mmap, magic: int, version: int, run_id: int) -> N
     if len(mapping) < HEADER.size:
         raise SegmentError(f"the segment of {len(mapping)} bytes is too small to hold a header")
     found = HEADER.unpack_from(mapping)[:3]
-    for what, wanted, got in zip(
-        ("kind", "layout version", "run"), (magic, version, run_id), found, strict=True
-    ):
+    for what, wanted, got in zip(("kind", "layout version", "run"), (magic, version, run_id), found, strict=True):
         if wanted != got:
             raise LayoutMismatchError(f"the segment's {what} is {got:#x}, this process expects {wanted:#x}")
 

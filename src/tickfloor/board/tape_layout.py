@@ -8,11 +8,12 @@ segment of their own, because readers write them and must not be able to write t
 from dataclasses import dataclass
 
 from tickfloor.board.segment import PAGE
+from tickfloor.contracts.errors import SegmentError
 from tickfloor.contracts.records import RECORD_BYTES
 
 TAPE_MAGIC = 0x7463_6B66_7461_7065
 READERS_MAGIC = 0x7463_6B66_7264_7273
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 HEAD_OFFSET = 128
 """Number of records published."""
@@ -23,6 +24,8 @@ STAMP_GROUP = 64
 CLAIM_STEP = 64
 """Records claimed at once: the claim is a store, and a store a record would show."""
 
+ATTACHMENTS_OFFSET = 32
+"""In the readers' table: how often a reader was attached, so that the writer knows when to look again."""
 MAX_READERS = 64
 READER_LINE = 64
 READERS_OFFSET = 64
@@ -40,9 +43,7 @@ class TapeLayout:
 
     def __post_init__(self) -> None:
         if self.capacity < 4 * CLAIM_STEP or self.capacity & (self.capacity - 1):
-            raise ValueError(
-                f"tape_records must be a power of two of at least {4 * CLAIM_STEP}, not {self.capacity}"
-            )
+            raise ValueError(f"tape_records must be a power of two of at least {4 * CLAIM_STEP}, not {self.capacity}")
 
     @property
     def stamps_offset(self) -> int:
@@ -62,13 +63,25 @@ class TapeLayout:
 
 
 def reader_offset(index: int) -> int:
-    """Return the byte offset of a reader's line in the readers segment."""
+    """Return the byte offset of a reader's line in the readers segment.
+
+    Raises:
+        ValueError: the table has no such line.
+    """
+    if not 0 <= index < MAX_READERS:
+        raise ValueError(f"a tape has readers 0 to {MAX_READERS - 1}, not {index}")
     return READERS_OFFSET + index * READER_LINE
 
 
 def capacity_of(size: int) -> int:
-    """Return the capacity of the tape whose segment has ``size`` bytes."""
+    """Return the capacity of the tape whose segment has ``size`` bytes.
+
+    Raises:
+        SegmentError: no tape has that size.
+    """
     capacity = 4 * CLAIM_STEP
     while TapeLayout(capacity).size < size:
         capacity *= 2
+    if TapeLayout(capacity).size != size:
+        raise SegmentError(f"no tape has {size} bytes: the segment was cut or is none")
     return capacity

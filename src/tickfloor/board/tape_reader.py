@@ -3,6 +3,7 @@
 from tickfloor.board import fences, segment
 from tickfloor.board.tape_layout import (
     ATTACHED,
+    ATTACHMENTS_OFFSET,
     CLAIM_OFFSET,
     CURSOR,
     HEAD_OFFSET,
@@ -28,6 +29,8 @@ def attach_reader(readers_fd: int, index: int) -> None:
         words.word(line + CURSOR).store(0)
         words.word(line + HOLD).store(0)
         words.word(line + ATTACHED).store(1)
+        attachments = words.word(ATTACHMENTS_OFFSET)
+        attachments.store(attachments.load() + 1)
         words.close()
 
 

@@ -1,13 +1,14 @@
 """The single producer of a tape."""
 
-import mmap
 import os
 import time
 from collections.abc import Callable, Mapping
+from time import monotonic_ns
 
 from tickfloor.board import fences, segment
 from tickfloor.board.tape_layout import (
     ATTACHED,
+    ATTACHMENTS_OFFSET,
     CLAIM_OFFSET,
     CLAIM_STEP,
     HEAD_OFFSET,
@@ -25,7 +26,7 @@ from tickfloor.board.tape_layout import (
 )
 from tickfloor.contracts.records import RECORD, RECORD_BYTES
 
-_AWAKE = bytes(MAX_READERS)
+_AWAKE = memoryview(bytes(MAX_READERS)).cast("Q")
 
 
 def create_tape(name: str, capacity: int, run_id: int) -> tuple[int, int]:
@@ -64,6 +65,13 @@ class TapeWriter:
             that a deterministic source can be run again from its beginning to continue the tape.
     """
 
+    __slots__ = (
+        "_attached", "_attachments", "_attachments_seen", "_claimed", "_doorbells", "_group_end", "_group_stamp",
+        "_holds", "_layout", "_mapping", "_mask", "_published", "_reader_words", "_readers", "_records", "_room",
+        "_sleeping", "_slowest_seen", "_stamp_index", "_stamp_mask", "_stamps", "_store_claim", "_store_head",
+        "_wait", "_while_waiting", "_words", "resumed_at", "rings", "sequence", "waits",
+    )  # fmt: skip
+
     def __init__(
         self,
         tape_fd: int,
@@ -77,9 +85,9 @@ class TapeWriter:
     ) -> None:
         self._mapping = segment.map_writable(tape_fd)
         segment.check_header(self._mapping, TAPE_MAGIC, LAYOUT_VERSION, run_id)
-        segment.claim_writer(self._mapping, incarnation)
         self._readers = segment.map_writable(readers_fd)
         segment.check_header(self._readers, READERS_MAGIC, LAYOUT_VERSION, run_id)
+        segment.claim_writer(self._mapping, incarnation)
         self._words = fences.Words(self._mapping)
         self._reader_words = fences.Words(self._readers)
         self._layout = TapeLayout(capacity_of(len(self._mapping)))
@@ -90,21 +98,29 @@ class TapeWriter:
         self._stamp_mask = self._layout.capacity // STAMP_GROUP - 1
         self._store_head = self._words.word(HEAD_OFFSET).store
         self._store_claim = self._words.word(CLAIM_OFFSET).store
-        self._holds = [
-            self._reader_words.word(reader_offset(index) + HOLD).load for index in range(MAX_READERS)
-        ]
-        self._attached = [
-            self._reader_words.word(reader_offset(index) + ATTACHED).load for index in range(MAX_READERS)
-        ]
+        self._holds = [self._reader_words.word(reader_offset(index) + HOLD).load for index in range(MAX_READERS)]
+        self._attached = [self._reader_words.word(reader_offset(index) + ATTACHED).load for index in range(MAX_READERS)]
+        # As words, because comparing eight of them costs a third of comparing 64 bytes.
+        self._sleeping = memoryview(self._readers).cast("Q")[SLEEPING_OFFSET >> 3 : READERS_BYTES >> 3]
+        self._attachments = self._reader_words.word(ATTACHMENTS_OFFSET).load
+        self._attachments_seen = -1
+        self._slowest_seen = 0
         self._doorbells = dict(doorbells)
         self._wait = wait_for_readers
         self._while_waiting = while_waiting
         self.sequence = 0
         self.resumed_at = self._words.word(HEAD_OFFSET).load()
         self._published = self.resumed_at
+        self._group_end = self.resumed_at
+        self._group_stamp = self._stamp_index
+        self._claimed = self._words.word(CLAIM_OFFSET).load()
         self._room = 0
         self.waits = 0
         self.rings = 0
+        if self.resumed_at:
+            # The writer before may have died after it cleared a reader's request and before it rang.
+            for eventfd in self._doorbells.values():
+                os.eventfd_write(eventfd, 1)
 
     def append(
         self,
@@ -130,44 +146,58 @@ class TapeWriter:
         )  # fmt: skip
         self.sequence = sequence + 1
 
-    def append_block(self, block: bytes | memoryview) -> None:
+    def append_block(self, block: bytes | memoryview) -> None:  # hot path: benchmarks/tape.py
         """Append whole records made elsewhere; their sequences must continue the tape's.
 
         Args:
-            block: at most 64 records of 64 bytes.
+            block: at most 64 records of 64 bytes, as bytes.
+
+        Raises:
+            ValueError: the block has another size, or a resumed tape has not caught up yet.
         """
         sequence = self.sequence
-        count = len(block) // RECORD_BYTES
-        last = sequence + count - 1
-        if last >= self._room and not self._make_room(last):
-            raise ValueError("a resumed tape takes single records until it has caught up")
+        size = len(block)
+        count = size >> 6
+        if size & 63 or not 0 < count <= CLAIM_STEP:
+            raise ValueError(f"a block is 1 to {CLAIM_STEP} records of {RECORD_BYTES} bytes, not {size} bytes")
+        end = sequence + count
+        if end > self._room:
+            if sequence < self.resumed_at:
+                raise ValueError("a resumed tape takes single records until it has caught up")
+            self._make_room(end - 1)
         start = sequence & self._mask
-        until_wrap = self._layout.capacity - start
-        at = self._records + start * RECORD_BYTES
-        if count <= until_wrap:
-            self._mapping[at : at + count * RECORD_BYTES] = block
+        at = self._records + (start << 6)
+        until_wrap = (self._mask + 1 - start) << 6
+        if size <= until_wrap:
+            self._mapping[at : at + size] = block
         else:
-            cut = until_wrap * RECORD_BYTES
-            self._mapping[at : at + cut] = block[:cut]
-            self._mapping[self._records : self._records + len(block) - cut] = block[cut:]
-        self.sequence = last + 1
+            self._mapping[at : at + until_wrap] = block[:until_wrap]
+            self._mapping[self._records : self._records + size - until_wrap] = block[until_wrap:]
+        self.sequence = end
 
-    def publish(self) -> None:
+    def publish(self) -> None:  # hot path: benchmarks/tape.py
         """Make everything appended visible, and wake the readers that sleep."""
         sequence = self.sequence
-        if sequence <= self._published:
+        published = self._published
+        if sequence <= published:
             return
-        stamp = time.monotonic_ns()
-        stamps, mask, first = self._stamps, self._stamp_mask, self._stamp_index
-        for group in range(self._published // STAMP_GROUP, (sequence - 1) // STAMP_GROUP + 1):
-            stamps[first + (group & mask)] = stamp
+        if sequence > self._group_end:
+            self._begin_group(published, sequence)
+        self._stamps[self._group_stamp] = monotonic_ns()
         self._published = sequence
-        self._store_head(sequence)
         # The reader says that it sleeps and then looks at the head; we do it the other way round. Without a full
-        # fence on both sides each may miss the other.
-        fences.full()
-        if self._readers[SLEEPING_OFFSET:] != _AWAKE:
+        # fence on both sides each may miss the other; ours is part of the store.
+        self._store_head(sequence)
+        if self._sleeping != _AWAKE:
             self._ring()
+
+    def _begin_group(self, published: int, sequence: int) -> None:
+        """Stamp every group that ends before the last record to be published, and turn to that record's group."""
+        stamp, last = monotonic_ns(), (sequence - 1) // STAMP_GROUP
+        for group in range(published // STAMP_GROUP, last):
+            self._stamps[self._stamp_index + (group & self._stamp_mask)] = stamp
+        self._group_stamp = self._stamp_index + (last & self._stamp_mask)
+        self._group_end = (last + 1) * STAMP_GROUP
 
     def _ring(self) -> None:
         for index, eventfd in self._doorbells.items():
@@ -182,35 +212,41 @@ class TapeWriter:
         if sequence < self.resumed_at:
             self._room = 0
             return False
-        claim = (sequence // CLAIM_STEP + 1) * CLAIM_STEP
+        # Never back to less than what a writer before has claimed: it may have written up to there before it died.
+        claim = max((sequence // CLAIM_STEP + 1) * CLAIM_STEP, self._claimed)
         if self._wait:
             self._wait_for_slowest(claim - self._layout.capacity)
         self._store_claim(claim)
-        fences.full()
-        self._room = claim
+        self._room = self._claimed = claim
         return True
 
     def _wait_for_slowest(self, oldest: int) -> None:
         """Return when no attached reader needs a record before ``oldest``."""
-        if self._slowest() >= oldest:
+        if self._slowest(oldest) >= oldest:
             return
         self.publish()
-        while self._slowest() < oldest:
+        while self._slowest(oldest) < oldest:
             self.waits += 1
             if self._while_waiting is not None:
                 self._while_waiting()
             time.sleep(0.0002)
 
-    def _slowest(self) -> int:
-        return min(
-            (hold() for attached, hold in zip(self._attached, self._holds, strict=True) if attached()),
-            default=self.sequence,
-        )
+    def _slowest(self, enough: int) -> int:
+        """Return the oldest hold, or one seen earlier that is ``enough`` as long as nobody was attached since."""
+        attachments = self._attachments()
+        if self._slowest_seen < enough or attachments != self._attachments_seen:
+            self._slowest_seen = min(
+                (hold() for attached, hold in zip(self._attached, self._holds, strict=True) if attached()),
+                default=self.sequence,
+            )
+            self._attachments_seen = attachments
+        return self._slowest_seen
 
     def close(self) -> None:
         """Let go of the shared memory; what was appended and not published is not seen."""
         self._words.close()
         self._reader_words.close()
         self._stamps.release()
+        self._sleeping.release()
         self._mapping.close()
         self._readers.close()

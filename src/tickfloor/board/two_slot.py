@@ -24,11 +24,11 @@ def size_of(slot: struct.Struct) -> int:
 class TwoSlotWriter:
     """The single writer of one two-slot record."""
 
-    __slots__ = ("_mapping", "_offsets", "_pack_into", "_store", "version")
+    __slots__ = ("_mapping", "_offsets", "_pack_into", "_store", "_unpack_from", "version")
 
     def __init__(
         self,
-        words: fences.NativeWords | fences.FencedWords,
+        words: fences.SharedWords,
         mapping: mmap.mmap,
         offset: int,
         slot: struct.Struct,
@@ -37,10 +37,15 @@ class TwoSlotWriter:
         self._store = word.store
         self._mapping = mapping
         self._pack_into = slot.pack_into
+        self._unpack_from = slot.unpack_from
         self._offsets = (offset + LINE, offset + LINE + _aligned(slot.size))
         self.version = word.load()
 
-    def write(self, *values: Any) -> None:  # hot path
+    def current(self) -> tuple[Any, ...] | None:
+        """Return what is published, by this writer or the one before it; None for nothing yet."""
+        return self._unpack_from(self._mapping, self._offsets[self.version & 1]) if self.version else None
+
+    def write(self, *values: float) -> None:  # hot path: benchmarks/ingest.py
         """Publish new values of the slot's struct."""
         version = self.version + 1
         self._pack_into(self._mapping, self._offsets[version & 1], *values)

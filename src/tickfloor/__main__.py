@@ -1,0 +1,6 @@
+"""``python -m tickfloor``."""
+
+from tickfloor.cli.app import main
+
+if __name__ == "__main__":
+    main()

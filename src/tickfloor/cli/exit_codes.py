@@ -1,0 +1,17 @@
+"""What a command's exit code means; the same for every command."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Documented in docs/cli.md."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    INVALID = 4
+    """the configuration or a rules file is not valid"""
+    TIMEOUT = 5
+    UNHEALTHY = 6
+    INTERRUPTED = 130

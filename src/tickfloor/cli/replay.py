@@ -1,0 +1,109 @@
+"""``tickfloor replay``."""
+
+import hashlib
+import math
+import sys
+from pathlib import Path
+
+import msgspec
+import typer
+
+from tickfloor.cli.exit_codes import ExitCode
+from tickfloor.cli.output import data, fail, say
+from tickfloor.cli.report import build_report
+from tickfloor.cli.rules import read_rules
+from tickfloor.cli.rules_file import RulesFile
+from tickfloor.cli.run_floor import Outcome, run_floor
+from tickfloor.cli.settings import read_config
+from tickfloor.contracts.settings import CaptureSource, ConsoleSettings
+from tickfloor.contracts.traders import TraderSpec
+from tickfloor.floor import FloorPlan
+
+_CHUNK = 1 << 20
+_PROBLEMS_SHOWN = 20
+
+
+def run_replay(
+    captures: list[Path],
+    rules: Path | None,
+    speed: str,
+    workers: int | None,
+    report: Path | None,
+    database: str | None,
+    config: Path | None,
+) -> None:
+    """Send captures through the floor, store the signals, and write the report."""
+    for capture in captures:
+        if not capture.is_file():
+            fail(f"there is no capture {capture}", ExitCode.NOT_FOUND)
+    settings = read_config(config, trader_workers=workers, database=database)
+    file = None if rules is None else read_rules(rules)
+    if report is not None and str(report) != "-" and not report.absolute().parent.is_dir():
+        fail(f"the report cannot be written: there is no folder {report.absolute().parent}", ExitCode.NOT_FOUND)
+    traders = () if file is None else file.specs
+    plan = FloorPlan(
+        source=CaptureSource(paths=tuple(str(capture) for capture in captures), speed=_speed_of(speed)),
+        identity=identity_of(captures, traders),
+        tape="replay",
+        traders=traders,
+        replay=True,
+        console=ConsoleSettings(view="replay", live=sys.stderr.isatty(), stream="stderr"),
+    )
+    outcome = run_floor(settings, plan, file)
+    if report is not None:
+        _write_report(report, build_report([str(capture) for capture in captures], outcome))
+    _summarise(outcome, settings.database)
+    if outcome.interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if outcome.feed.problem_count or outcome.status.lost:
+        raise typer.Exit(ExitCode.FAILURE)
+
+
+def identity_of(captures: list[Path], traders: tuple[TraderSpec, ...]) -> str:
+    """Return a digest of captures and traders: the same replay has the same signals, and they are stored once."""
+    digest = hashlib.blake2b(digest_size=16)
+    for capture in captures:
+        try:
+            with capture.open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    digest.update(chunk)
+        except OSError as error:
+            fail(f"{capture}: cannot be read: {error.strerror}")
+        digest.update(b"\0")
+    digest.update(msgspec.msgpack.encode(traders))
+    return digest.hexdigest()
+
+
+def _speed_of(text: str) -> float:
+    if text == "max":
+        return 0.0
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 0 < speed < math.inf:
+        fail(f"--speed must be a number above 0, or max, not {text!r}", ExitCode.USAGE)
+    return speed
+
+
+def _write_report(path: Path, report: bytes) -> None:
+    if str(path) == "-":
+        data(report.decode())
+        return
+    try:
+        path.write_bytes(report + b"\n")
+    except OSError as error:
+        fail(f"the report {path} cannot be written: {error.strerror}")
+
+
+def _summarise(outcome: Outcome, database: str) -> None:
+    feed = outcome.feed
+    for problem in feed.problems[:_PROBLEMS_SHOWN]:
+        say(f"{problem.file}:{problem.line}: {problem.reason}")
+    if feed.problem_count > min(len(feed.problems), _PROBLEMS_SHOWN):
+        say(f"… and {feed.problem_count - min(len(feed.problems), _PROBLEMS_SHOWN):,} more problems")
+    ended = "" if feed.complete else ", interrupted"
+    say(
+        f"{feed.frames:,} frames, {feed.head:,} records, {len(outcome.signals):,} signals in {database}, "
+        f"{feed.problem_count:,} problems, {outcome.status.lost:,} lost{ended}"
+    )

@@ -1,0 +1,135 @@
+"""Reading a rules file, and finding the place in it that an error is about."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tickfloor.contracts.errors import ConfigError
+from tickfloor.contracts.intervals import BY_LABEL
+from tickfloor.contracts.traders import TraderSpec
+
+_UNITS_NS = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
+_KEYS = {"name", "rule", "symbols", "when", "interval", "cooldown"}
+_MAX_BYTES = 10 << 20
+_TRADER = re.compile(r"\s*\[\[\s*trader\s*\]\]")
+_RULE = re.compile(r"""\s*rule\s*=\s*("{3}|'{3}|"|')""")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a file, counted from 1."""
+
+    line: int
+    column: int
+
+
+class RulesFile:
+    """A rules file that has been read.
+
+    Attributes:
+        specs: its traders, in order.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read a file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ConfigError: it is not a rules file; the message names file, trader, key and what it must be.
+        """
+        self.path = path
+        try:
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        if len(raw) > _MAX_BYTES:
+            raise ConfigError(f"{path}: a rules file has at most {_MAX_BYTES >> 20} MiB")
+        try:
+            self._text = raw.decode()
+            tables = tomllib.loads(self._text)
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            raise ConfigError(f"{path}: {error}") from error
+        unknown = next((key for key in tables if key != "trader"), None)
+        if unknown is not None:
+            raise ConfigError(f"{path}: unknown table {unknown!r}; a rules file holds [[trader]] tables")
+        traders = tables.get("trader", [])
+        if not isinstance(traders, list) or not all(isinstance(trader, dict) for trader in traders):
+            raise ConfigError(f"{path}: write [[trader]], with two brackets, for each trader")
+        if not traders:
+            raise ConfigError(f"{path}: holds no [[trader]]")
+        self.specs = tuple(_spec_of(trader, f"{path}: trader {number}") for number, trader in enumerate(traders, 1))
+        names = [spec.name for spec in self.specs]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(f"{path}: two traders are named {name!r}; a name is unique")
+
+    def place_of(self, trader: str, column: int) -> Place:
+        """Return where a column of a trader's rule text stands in the file."""
+        index = next(number for number, spec in enumerate(self.specs) if spec.name == trader)
+        lines = self._text.splitlines()
+        headers = [number for number, line in enumerate(lines) if _TRADER.match(line)]
+        if index >= len(headers):
+            return Place(1, 1)
+        end = headers[index + 1] if index + 1 < len(headers) else len(lines)
+        for number in range(headers[index], end):
+            found = _RULE.match(lines[number])
+            if found is None:
+                continue
+            before = self.specs[index].rule[: column - 1]
+            if len(found[1]) == 1:
+                return Place(number + 1, found.end() + column)
+            # A newline right after the opening quotes is not part of the text.
+            first = number + (not lines[number][found.end() :].strip())
+            down = before.count("\n")
+            start = found.end() if first == number and down == 0 else 0
+            return Place(first + down + 1, start + len(before) - (before.rfind("\n") + 1) + 1)
+        return Place(headers[index] + 1, 1)
+
+
+def parse_duration(text: str) -> int:
+    """Return nanoseconds of, for example, ``30s``, ``1.5h`` or ``250ms``.
+
+    Raises:
+        ValueError: it is not such a text.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is not a duration; write, for example, 30s, 5m or 1.5h")
+    return round(float(found[1]) * _UNITS_NS[found[2]])
+
+
+def _spec_of(table: dict[str, Any], where: str) -> TraderSpec:
+    unknown = next((key for key in table if key not in _KEYS), None)
+    if unknown is not None:
+        raise ConfigError(f"{where}: unknown key {unknown!r}; there are {', '.join(sorted(_KEYS))}")
+    for key in ("name", "rule"):
+        if key not in table:
+            raise ConfigError(f"{where}: has no {key}")
+    for key in ("name", "rule", "when", "interval", "cooldown"):
+        if key in table and not isinstance(table[key], str):
+            raise ConfigError(f"{where}: {key} must be a text in quotes, not {table[key]!r}")
+    name, rule = table["name"], table["rule"]
+    if not name.strip() or len(name) > 200:
+        raise ConfigError(f"{where}: name must have between 1 and 200 characters")
+    where = f"{where} ({name!r})"
+    symbols = table.get("symbols", ["*"])
+    if not isinstance(symbols, list) or not symbols or not all(isinstance(symbol, str) for symbol in symbols):
+        raise ConfigError(f'{where}: symbols must be a list of patterns, for example ["*USDT", "BTCEUR"]')
+    when = table.get("when", "tick")
+    if when not in ("tick", "close"):
+        raise ConfigError(f'{where}: when must be "tick" or "close", not {when!r}')
+    interval = table.get("interval", "1m")
+    if interval not in BY_LABEL:
+        raise ConfigError(f"{where}: interval must be one of {', '.join(BY_LABEL)}, not {interval!r}")
+    try:
+        cooldown = parse_duration(table.get("cooldown", "0s"))
+    except ValueError as error:
+        raise ConfigError(f"{where}: cooldown: {error}") from error
+    return TraderSpec(name=name, rule=rule, symbols=tuple(symbols), when=when, interval=interval, cooldown_ns=cooldown)

@@ -1,0 +1,93 @@
+"""Every setting, in one place: a TOML file, then ``TICKFLOOR_…`` variables, over these defaults."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from tickfloor.contracts.errors import ConfigError
+
+_PREFIX = "TICKFLOOR_"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The floor's settings.
+
+    Attributes:
+        database: SQLAlchemy URL, or the path of an SQLite file.
+        tape_records: records the tape holds, a power of two; 64 bytes each.
+        board_instruments: rows of the board.
+        board_depth: closed bars kept per instrument and interval.
+        trader_workers: worker processes that traders are spread over, 1 to 16.
+        log_level, log_form, log_file: what is logged, how and where (empty: stderr).
+        restart_intensity, restart_period: a worker that dies more often than so many times within so many
+            seconds is given up, and the floor with it.
+        shutdown_seconds: what an orderly shutdown may take in all.
+    """
+
+    database: str = "tickfloor.db"
+    tape_records: int = 65_536
+    board_instruments: int = 256
+    board_depth: int = 500
+    trader_workers: int = 2
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_form: Literal["text", "json"] = "text"
+    log_file: str = ""
+    restart_intensity: int = 5
+    restart_period: float = 60.0
+    shutdown_seconds: float = 25.0
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("tape_records", 256, 1 << 32),
+            ("board_instruments", 1, 1 << 20),
+            ("board_depth", 2, 1 << 20),
+            ("trader_workers", 1, 16),
+            ("restart_intensity", 0, 1 << 20),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be between {low} and {high:,}, not {value:,}")
+        if self.tape_records & (self.tape_records - 1):
+            raise ValueError(f"tape_records must be a power of two, not {self.tape_records:,}")
+
+    @property
+    def database_url(self) -> str:
+        """The database as an SQLAlchemy URL."""
+        return self.database if "://" in self.database else f"sqlite:///{Path(self.database).absolute()}"
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Config:
+    """Return the settings of a file (none: only the environment's).
+
+    Raises:
+        ConfigError: naming file or variable, setting and what it must be.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, object] = {}
+    if path is not None:
+        try:
+            values.update(tomllib.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: {error}") from error
+    names = set(Config.__struct_fields__)
+    unknown = next((name for name in values if name not in names), None)
+    if unknown is not None:
+        raise ConfigError(f"{path}: unknown setting {unknown!r}; there are {', '.join(sorted(names))}")
+    for name in names:
+        text = environment.get(_PREFIX + name.upper())
+        if text is not None:
+            values[name] = text
+    for name, value in values.items():
+        try:
+            # One at a time, so that the error names the setting.
+            msgspec.convert({name: value}, Config, strict=False)
+        except (msgspec.ValidationError, ValueError) as error:
+            where = _PREFIX + name.upper() if environment.get(_PREFIX + name.upper()) is not None else f"{path}: {name}"
+            raise ConfigError(f"{where}: {error}") from error
+    return msgspec.convert(values, Config, strict=False)

@@ -1,0 +1,503 @@
+"""Everything that is published for one instrument."""
+
+import math
+from enum import IntFlag
+from typing import Final, Protocol
+
+from tickfloor.board.row import Field, empty_row
+from tickfloor.contracts.bars import BarField
+from tickfloor.contracts.instruments import Instrument
+from tickfloor.contracts.intervals import Interval
+from tickfloor.contracts.records import Flag, Kind, Quality, Side, StatsPart
+from tickfloor.feeds.decimals import decimals_of
+from tickfloor.feeds.errors import FrameError
+from tickfloor.feeds.late_trades import revise_on_board
+from tickfloor.feeds.ports import BarObserver, BoardPort, TapePort
+from tickfloor.market.bars import LONGER, FormingBars
+from tickfloor.market.book import OrderBook
+from tickfloor.market.venue_clock import VenueClock
+
+# The hot path indexes lists with these: an enum member would cost a conversion each time.
+SEQUENCE, TS_EVENT, TS_INIT, LAST, LAST_QTY, LAST_SIDE = map(int, tuple(Field)[:6])
+BID, BID_SIZE, ASK, ASK_SIZE = map(int, (Field.BID, Field.BID_SIZE, Field.ASK, Field.ASK_SIZE))
+DAY_OPEN, DAY_HIGH, DAY_LOW = map(int, (Field.DAY_OPEN, Field.DAY_HIGH, Field.DAY_LOW))
+DELTA, BOUGHT, SOLD = map(int, (Field.CUMULATIVE_DELTA, Field.BUY_VOLUME, Field.SELL_VOLUME))
+TRADES, LATE_TRADES = int(Field.TRADES), int(Field.LATE_TRADES)
+OPEN, HIGH, LOW, CLOSE, VOLUME = map(int, tuple(BarField)[1:6])
+QUOTE_VOLUME, BUY_VOLUME, BAR_TRADES, FIRST_MS, LAST_MS = map(int, tuple(BarField)[6:])
+TRADE, QUOTE, BOOK = int(Kind.TRADE), int(Kind.QUOTE), int(Kind.BOOK)
+MORE = int(Flag.MORE)
+BUY = int(Side.BUY)
+
+DAY_NS: Final = Interval.D1.ns
+MAX_LATE_NS: Final = DAY_NS
+NEVER_NS: Final = 1 << 63
+BOOK_LEVELS: Final = 20
+LEARNING_RECORDS: Final = 256
+NO_TIME: Final = 0
+"""Given as venue time where the venue sends none."""
+
+
+class Dirty(IntFlag):
+    """What of an instrument's board state is older than the tape."""
+
+    ROW = 1
+    MINUTE = 2
+    LONGER = 4
+    BOOK = 8
+
+
+ROW = int(Dirty.ROW)
+ROW_AND_MINUTE = int(Dirty.ROW | Dirty.MINUTE)
+
+
+class Venue(Protocol):
+    """What an instrument needs of its venue; see :class:`~tickfloor.feeds.publisher.MarketPublisher`."""
+
+    tape: TapePort
+    board: BoardPort
+    observer: BarObserver | None
+    clock: VenueClock
+    dirty: "list[InstrumentWriter]"
+    bar_slots: int
+    minute_start_ns: int
+    minute_end_ns: int
+    venue_ns: int
+
+    def advance(self, ts_event: int, ts_init: int) -> None:
+        """Move the venue minute on."""
+
+    def observe(self, ts_event: int, ts_init: int) -> None:
+        """Take in a pair of times that shows the venue further ahead."""
+
+    def forming_until(self, end_ns: int) -> None:
+        """Note that a bar with this end is forming."""
+
+
+class InstrumentWriter:
+    """Turns one instrument's events into records, and keeps its row, bars and quality.
+
+    Times are ns UTC: ``ts_event`` the venue's, ``ts_init`` when it was received. Every method refuses what
+    cannot be with a :class:`FrameError` before anything changes. Row values follow the records in their order,
+    late trades too: LAST is the newest trade id's price.
+
+    Attributes:
+        instrument: which one.
+        row: its board row, in the order of :class:`~tickfloor.board.row.Field`.
+        forming: its forming bars.
+        forming_end_ns: earliest end of its forming bars.
+        id_gaps: times a trade id was not the one after the last.
+        missed_trades: ids left out by those gaps.
+        duplicates: trades dropped because their id was not new.
+        lost_revisions: late trades whose bar the board no longer keeps, once per interval.
+        quotes_from_ticker: the venue sends best prices; the book does not make quotes any more.
+    """
+
+    __slots__ = (
+        "_book_bids_asks",
+        "_book_gap",
+        "_book_update_id",
+        "_day",
+        "_day_first_ms",
+        "_dirty",
+        "_expected_id",
+        "_id",
+        "_learning",
+        "_publisher",
+        "_quality",
+        "_tape",
+        "_trade_gap",
+        "_unsettled",
+        "duplicates",
+        "forming",
+        "forming_end_ns",
+        "id_gaps",
+        "instrument",
+        "lost_revisions",
+        "missed_trades",
+        "quotes_from_ticker",
+        "row",
+    )
+
+    def __init__(self, publisher: Venue, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.row = empty_row()
+        self.forming = FormingBars()
+        self.forming_end_ns = NEVER_NS
+        self.id_gaps = 0
+        self.missed_trades = 0
+        self.duplicates = 0
+        self.lost_revisions = 0
+        self.quotes_from_ticker = False
+        self._publisher = publisher
+        self._tape = publisher.tape
+        self._id = instrument.id
+        self._expected_id = -1
+        self._quality = Quality.UNKNOWN
+        self._trade_gap = False
+        self._book_gap = False
+        self._unsettled = True
+        self._learning = LEARNING_RECORDS
+        self._day = -1
+        self._day_first_ms = 0
+        self._book_update_id = 0
+        self._book_bids_asks: OrderBook | None = None
+        self._dirty = 0
+
+    @property
+    def quality(self) -> Quality:
+        """How far the instrument's data can be trusted now."""
+        return self._quality
+
+    @property
+    def trades(self) -> int:
+        """Trades published, late ones too."""
+        return int(self.row[TRADES])
+
+    @property
+    def late_trades(self) -> int:
+        """Trades whose minute had closed."""
+        return int(self.row[LATE_TRADES])
+
+    def trade(
+        self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int
+    ) -> bool:  # hot path: benchmarks/ingest.py
+        """Publish a trade.
+
+        Args:
+            trade_id: the venue's, increasing by one; at or below the last is a duplicate.
+            count: trades that it aggregates.
+
+        Returns:
+            False if it was a duplicate, and dropped.
+
+        Raises:
+            FrameError: its venue time cannot be.
+        """
+        expected = self._expected_id
+        if trade_id < expected:
+            self.duplicates += 1
+            return False
+        publisher = self._publisher
+        if ts_event >= publisher.minute_end_ns:
+            publisher.advance(ts_event, ts_init)
+        elif ts_event < publisher.minute_start_ns:
+            self._late_trade(ts_event, ts_init, price, qty, side, trade_id, count)
+            return True
+        if self._unsettled or trade_id != expected:
+            self._settle_trade(ts_event, ts_init, trade_id, price, qty)
+        self._expected_id = trade_id + 1
+        if ts_event > publisher.venue_ns:
+            publisher.venue_ns = ts_event
+        if ts_event - ts_init > publisher.clock.newest_ahead_ns:
+            publisher.observe(ts_event, ts_init)
+
+        ts_ms = ts_event // 1_000_000
+        minute = self.forming.minute
+        row = self.row
+        if minute is None:
+            self._begin_minute(ts_event, ts_ms, price, qty, side == BUY)
+        else:
+            # As market.bars.add_trade, unrolled; tests/feeds/test_publisher_bars.py holds them together.
+            if price > minute[HIGH]:
+                minute[HIGH] = price
+            if price < minute[LOW]:
+                minute[LOW] = price
+            if ts_ms >= minute[LAST_MS]:
+                minute[LAST_MS] = ts_ms
+                minute[CLOSE] = price
+            elif ts_ms < minute[FIRST_MS]:
+                minute[FIRST_MS] = ts_ms
+                minute[OPEN] = price
+                self._note_day_open(ts_ms, price)
+            minute[VOLUME] += qty
+            minute[QUOTE_VOLUME] += price * qty
+            if side == BUY:
+                minute[BUY_VOLUME] += qty
+            minute[BAR_TRADES] += 1.0
+            if price > row[DAY_HIGH]:
+                row[DAY_HIGH] = price
+            if price < row[DAY_LOW]:
+                row[DAY_LOW] = price
+
+        if side == BUY:
+            row[BOUGHT] += qty
+            row[DELTA] += qty
+        else:
+            row[SOLD] += qty
+            row[DELTA] -= qty
+        row[TRADES] += 1.0
+        row[LAST] = price
+        row[LAST_QTY] = qty
+        row[LAST_SIDE] = side
+        row[TS_EVENT] = ts_event
+        row[TS_INIT] = ts_init
+        tape = self._tape
+        row[SEQUENCE] = tape.sequence
+        dirty = self._dirty
+        if dirty & ROW_AND_MINUTE != ROW_AND_MINUTE:
+            if not dirty:
+                publisher.dirty.append(self)
+            self._dirty = dirty | ROW_AND_MINUTE
+        tape.append(ts_event, ts_init, self._id, TRADE, side, 0, price, qty, trade_id, count)
+        return True
+
+    def quote(
+        self, ts_event: int, ts_init: int, bid: float, bid_size: float, ask: float, ask_size: float
+    ) -> None:  # hot path: benchmarks/ingest.py
+        """Publish the venue's best prices; from now on the book makes no quotes.
+
+        Args:
+            ts_event: or NO_TIME where the venue sends none; the newest known venue time then stands for it.
+
+        Raises:
+            FrameError: its venue time cannot be.
+        """
+        publisher = self._publisher
+        if ts_event == NO_TIME:
+            ts_event = publisher.venue_ns or ts_init
+        elif ts_event >= publisher.minute_end_ns:
+            publisher.advance(ts_event, ts_init)
+        if ts_event > publisher.venue_ns:
+            publisher.venue_ns = ts_event
+        if ts_event - ts_init > publisher.clock.newest_ahead_ns:
+            publisher.observe(ts_event, ts_init)
+        self.quotes_from_ticker = True
+        if self._unsettled:
+            self._settle(ts_event, ts_init, bid, bid_size)
+        row = self.row
+        row[BID] = bid
+        row[BID_SIZE] = bid_size
+        row[ASK] = ask
+        row[ASK_SIZE] = ask_size
+        row[TS_EVENT] = ts_event
+        row[TS_INIT] = ts_init
+        tape = self._tape
+        row[SEQUENCE] = tape.sequence
+        if not self._dirty:
+            publisher.dirty.append(self)
+            self._dirty = ROW
+        tape.append(ts_event, ts_init, self._id, QUOTE, 0, 0, bid, bid_size, ask, ask_size)
+
+    def book(self, ts_event: int, ts_init: int, book: OrderBook, update_id: int) -> None:
+        """Publish a book that is whole after ``update_id``; ``ts_event`` as for :meth:`quote`.
+
+        Raises:
+            FrameError: its venue time cannot be. The book has changed already: check the time before.
+        """
+        ts_event = self._reach(ts_event, ts_init)
+        self._book_gap = False
+        if self._unsettled:
+            self._requalify(ts_event, ts_init, MORE)
+        bid, bid_size = book.bids.best() or (math.nan, math.nan)
+        ask, ask_size = book.asks.best() or (math.nan, math.nan)
+        row = self.row
+        quoted = not self.quotes_from_ticker and not (
+            bid == row[BID] and bid_size == row[BID_SIZE] and ask == row[ASK] and ask_size == row[ASK_SIZE]
+        )
+        self._book_bids_asks = book
+        self._book_update_id = update_id
+        self._append(ts_event, ts_init, BOOK, 0, MORE if quoted else 0, bid, bid_size, ask, ask_size)
+        if quoted:
+            row[BID], row[BID_SIZE], row[ASK], row[ASK_SIZE] = bid, bid_size, ask, ask_size
+            self._append(ts_event, ts_init, QUOTE, 0, 0, bid, bid_size, ask, ask_size)
+        self._mark(Dirty.ROW | Dirty.BOOK)
+
+    def book_gap(self, ts_event: int, ts_init: int) -> None:
+        """Publish that book events are missing: quality is GAP until :meth:`book` is called again.
+
+        Raises:
+            FrameError: its venue time cannot be.
+        """
+        ts_event = self._reach(ts_event, ts_init)
+        self._book_gap = True
+        self._mark(Dirty.BOOK)
+        self._requalify(ts_event, ts_init, 0)
+
+    def stats(self, ts_event: int, ts_init: int, prices: tuple[float, float, float, float],
+              volumes: tuple[float, float, float]) -> None:  # fmt: skip
+        """Publish 24 h statistics.
+
+        Args:
+            prices: open, high, low, change in percent.
+            volumes: volume, quote volume, trades; NaN where the venue does not say.
+
+        Raises:
+            FrameError: its venue time cannot be.
+        """
+        ts_event = self._reach(ts_event, ts_init)
+        if self._unsettled:
+            self._settle(ts_event, ts_init, prices[0], volumes[0])
+        self.row[Field.OPEN_24H : Field.CHANGE_24H + 1] = prices
+        self.row[Field.VOLUME_24H : Field.TRADES_24H + 1] = volumes
+        self._append(ts_event, ts_init, Kind.STATS, StatsPart.PRICES, MORE, *prices)
+        self._append(ts_event, ts_init, Kind.STATS, StatsPart.VOLUMES, 0, *volumes, 0.0)
+
+    def describe(self, price_decimals: int, qty_decimals: int, tick_size: float, lot_size: float) -> None:
+        """Put the venue's own metadata on the row; it ends learning decimals from what is received."""
+        row = self.row
+        row[Field.PRICE_DECIMALS], row[Field.QTY_DECIMALS] = price_decimals, qty_decimals
+        row[Field.TICK_SIZE], row[Field.LOT_SIZE] = tick_size, lot_size
+        self._learning = 0
+        self._mark(Dirty.ROW)
+
+    def learn_decimals(self, price: float, qty: float) -> None:
+        """Widen the row's decimals to those of a price and a quantity, unless the venue has described them."""
+        if self._learning:
+            row = self.row
+            for field, value in ((Field.PRICE_DECIMALS, price), (Field.QTY_DECIMALS, qty)):
+                decimals = decimals_of(value)
+                if not row[field] >= decimals:
+                    row[field] = decimals
+            self._mark(Dirty.ROW)
+
+    def close_bars(self, boundary_ns: int, ts_init: int) -> None:
+        """Close every forming bar that ends at or before ``boundary_ns``, shortest interval first."""
+        board, forming = self._publisher.board, self.forming
+        boundary_ms = boundary_ns // 1_000_000
+        due = [(end_ms, interval) for end_ms, interval in forming.ends() if end_ms <= boundary_ms]
+        observer = self._publisher.observer
+        for number, (end_ms, interval) in enumerate(due, 1):
+            bar = forming.close(interval)
+            slot = board.append_bar(self._id, interval, bar)
+            if observer is not None and interval is Interval.M1:
+                observer.minute_bar(self.instrument, bar)
+            flags = MORE if number < len(due) else 0
+            self._append(end_ms * 1_000_000, ts_init, Kind.BAR_CLOSE, interval, flags,
+                         slot, bar[CLOSE], bar[VOLUME], bar[BAR_TRADES])  # fmt: skip
+        self._note_forming_end()
+        self._mark(Dirty.ROW | Dirty.MINUTE | Dirty.LONGER)
+
+    def write_board(self) -> None:
+        """Write what changed since the last call."""
+        dirty, board, number = self._dirty, self._publisher.board, self._id
+        self._dirty = 0
+        if dirty & Dirty.MINUTE:
+            board.write_forming(number, Interval.M1, self.forming.minute)
+        if dirty & Dirty.LONGER:
+            for interval in LONGER:
+                board.write_forming(number, interval, self.forming.closed_part[interval])
+        if dirty & Dirty.BOOK and self._book_bids_asks is not None:
+            board.write_book(number, self._book_update_id, *self._book_bids_asks.top(BOOK_LEVELS))
+        board.write_row(number, self.row)
+
+    def _late_trade(
+        self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int
+    ) -> None:
+        """Publish a trade of a minute that has closed, and the closed bars that it changes."""
+        publisher = self._publisher
+        if ts_event < publisher.venue_ns - MAX_LATE_NS:
+            raise FrameError(f"trade time {ts_event} ns is over a day behind the venue's {publisher.venue_ns} ns")
+        if self._unsettled or trade_id != self._expected_id:
+            self._settle_trade(ts_event, ts_init, trade_id, price, qty)
+        self._expected_id = trade_id + 1
+        row, ts_ms, bought = self.row, ts_event // 1_000_000, side == BUY
+        row[BOUGHT if bought else SOLD] += qty
+        row[DELTA] += qty if bought else -qty
+        row[TRADES] += 1.0
+        row[LATE_TRADES] += 1.0
+        row[LAST], row[LAST_QTY], row[LAST_SIDE] = price, qty, side
+        if ts_event // DAY_NS == self._day:
+            row[DAY_HIGH] = max(row[DAY_HIGH], price)
+            row[DAY_LOW] = min(row[DAY_LOW], price)
+            self._note_day_open(ts_ms, price)
+        elif ts_event // DAY_NS > self._day:
+            self._begin_day(ts_event, ts_ms, price)
+        revised = []
+        for interval in Interval:
+            end_ns = ts_event - ts_event % interval.ns + interval.ns
+            if end_ns > publisher.minute_start_ns:
+                self.forming.add_late_trade(interval, ts_ms, price, qty, bought)
+                continue
+            found = revise_on_board(publisher.board, self._id, interval, ts_ms, price, qty, bought)
+            if found is None:
+                self.lost_revisions += 1
+            else:
+                revised.append((end_ns, interval, *found))
+        self._append(ts_event, ts_init, TRADE, side, Flag.LATE | MORE if revised else Flag.LATE,
+                     price, qty, trade_id, count)  # fmt: skip
+        for number, (end_ns, interval, index, bar) in enumerate(revised, 1):
+            if publisher.observer is not None and interval is Interval.M1:
+                publisher.observer.minute_bar(self.instrument, bar)
+            self._append(end_ns, ts_init, Kind.BAR_REVISED, interval, MORE if number < len(revised) else 0,
+                         index % publisher.bar_slots, bar[CLOSE], bar[VOLUME], bar[BAR_TRADES])  # fmt: skip
+        self._note_forming_end()
+        publisher.forming_until(self.forming_end_ns)
+        self._mark(Dirty.ROW | Dirty.LONGER)
+
+    def _begin_minute(self, ts_event: int, ts_ms: int, price: float, qty: float, bought: bool) -> None:
+        self.forming.add_trade(ts_ms, price, qty, bought)
+        self.forming_end_ns = self._publisher.minute_end_ns
+        self._publisher.forming_until(self.forming_end_ns)
+        row = self.row
+        if ts_event // DAY_NS != self._day:
+            self._begin_day(ts_event, ts_ms, price)
+        else:
+            row[DAY_HIGH] = max(row[DAY_HIGH], price)
+            row[DAY_LOW] = min(row[DAY_LOW], price)
+            self._note_day_open(ts_ms, price)
+
+    def _begin_day(self, ts_event: int, ts_ms: int, price: float) -> None:
+        self._day = ts_event // DAY_NS
+        self._day_first_ms = ts_ms
+        self.row[DAY_OPEN] = self.row[DAY_HIGH] = self.row[DAY_LOW] = price
+
+    def _note_day_open(self, ts_ms: int, price: float) -> None:
+        if ts_ms < self._day_first_ms:
+            self._day_first_ms = ts_ms
+            self.row[DAY_OPEN] = price
+
+    def _note_forming_end(self) -> None:
+        ends = self.forming.ends()
+        self.forming_end_ns = ends[0][0] * 1_000_000 if ends else NEVER_NS
+
+    def _settle_trade(self, ts_event: int, ts_init: int, trade_id: int, price: float, qty: float) -> None:
+        """Handle what is not the usual next trade: the first, one after a gap, one after that."""
+        expected = self._expected_id
+        self._trade_gap = expected >= 0 and trade_id != expected
+        if self._trade_gap:
+            self.id_gaps += 1
+            self.missed_trades += trade_id - expected
+        self._settle(ts_event, ts_init, price, qty)
+
+    def _settle(self, ts_event: int, ts_init: int, price: float, qty: float) -> None:
+        if self._learning:
+            self.learn_decimals(price, qty)
+            self._learning -= 1
+        self._requalify(ts_event, ts_init, MORE)
+
+    def _requalify(self, ts_event: int, ts_init: int, flags: int) -> None:
+        quality = Quality.GAP if self._trade_gap or self._book_gap else Quality.LIVE
+        self._unsettled = quality is not Quality.LIVE or self._learning > 0
+        if quality is not self._quality:
+            self._quality = quality
+            self.row[Field.QUALITY] = float(quality)
+            self._append(ts_event, ts_init, Kind.QUALITY, quality, flags, 0.0, 0.0, 0.0, 0.0)
+
+    def _reach(self, ts_event: int, ts_init: int) -> int:
+        """Take in a record's venue time and return the one it carries."""
+        publisher = self._publisher
+        if ts_event == NO_TIME:
+            return publisher.venue_ns or ts_init
+        if ts_event >= publisher.minute_end_ns:
+            publisher.advance(ts_event, ts_init)
+        if ts_event > publisher.venue_ns:
+            publisher.venue_ns = ts_event
+        if ts_event - ts_init > publisher.clock.newest_ahead_ns:
+            publisher.observe(ts_event, ts_init)
+        return ts_event
+
+    def _append(
+        self, ts_event: int, ts_init: int, kind: int, code: int, flags: int,
+        a: float, b: float, c: float, d: float,
+    ) -> None:  # fmt: skip
+        """Append a record of this instrument and note it on the row."""
+        row = self.row
+        row[TS_EVENT], row[TS_INIT], row[SEQUENCE] = ts_event, ts_init, self._tape.sequence
+        self._mark(ROW)
+        self._tape.append(ts_event, ts_init, self._id, kind, code, flags, a, b, c, d)
+
+    def _mark(self, what: int) -> None:
+        if not self._dirty:
+            self._publisher.dirty.append(self)
+        self._dirty |= what

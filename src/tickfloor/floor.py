@@ -1,0 +1,439 @@
+"""The one assembly point: which workers there are, what each is given, and who talks to whom."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from tickfloor.board import segment
+from tickfloor.board.board_layout import BoardLayout
+from tickfloor.board.board_writer import create_board
+from tickfloor.board.tape_reader import attach_reader
+from tickfloor.board.tape_writer import create_tape
+from tickfloor.config import Config
+from tickfloor.contracts.errors import WorkerError
+from tickfloor.contracts.latency import LatencyHistogram
+from tickfloor.contracts.messages import (
+    AddTrader,
+    AssignInstrument,
+    Begin,
+    CheckTraders,
+    CommandBody,
+    Drain,
+    FeedFinished,
+    FeedStatus,
+    FloorStatus,
+    LogLine,
+    QuerySignals,
+    Ready,
+    Result,
+    RuleProblem,
+    SignalsFound,
+    SignalsRaised,
+    SignalsStored,
+    StopFeed,
+    StorageStatus,
+    TradersChecked,
+    TraderStatus,
+)
+from tickfloor.contracts.settings import (
+    CaptureSource,
+    ConsoleSettings,
+    FeedSettings,
+    LoggerSettings,
+    SimulatedSource,
+    StorageSettings,
+    TraderSettings,
+)
+from tickfloor.contracts.signals import Signal
+from tickfloor.contracts.states import WorkerState
+from tickfloor.contracts.traders import TraderSpec
+from tickfloor.supervisor.catalogue import Catalogue
+from tickfloor.supervisor.log_service import LogService
+from tickfloor.supervisor.placement import place
+from tickfloor.supervisor.process import WorkerDiedError, WorkerProcess
+from tickfloor.supervisor.router import Router
+from tickfloor.supervisor.signal_service import SignalService
+from tickfloor.supervisor.slots import SlotSpec
+from tickfloor.supervisor.supervisor import Supervisor, new_run_id
+from tickfloor.worker import checkpoint
+from tickfloor.worker.log import Log
+
+T = TypeVar("T")
+
+FEED, STORAGE, LOGGER, CONSOLE = "feed-1", "storage-1", "logger-1", "console-1"
+_CLEANUP_SECONDS = 1.0
+_FLUSH_SECONDS = 5.0
+_STATUS_SECONDS = 0.25
+_PAGE = 1000
+
+
+class RulesError(WorkerError):
+    """Some traders cannot run."""
+
+    def __init__(self, problems: Sequence[RuleProblem]) -> None:
+        super().__init__(f"{len(problems)} of the rules cannot run")
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorPlan:
+    """What a floor is to do.
+
+    Attributes:
+        source: where frames come from; identity: of the data and rules, part of every signal's identity.
+        tape: name of the tape.
+        traders: who reads it.
+        replay: wait for the slowest reader and keep the exact figures of the report.
+        console: what a person is shown meanwhile; None for nothing.
+    """
+
+    source: CaptureSource | SimulatedSource
+    identity: str
+    tape: str
+    traders: tuple[TraderSpec, ...]
+    replay: bool
+    console: ConsoleSettings | None
+
+
+class Floor:
+    """One host's floor, from its first worker to its last.
+
+    Attributes:
+        finished: the feed's last word, once it has ended.
+    """
+
+    def __init__(self, config: Config, plan: FloorPlan) -> None:
+        self._config = config
+        self._plan = plan
+        self.run_id = new_run_id()
+        self.finished: asyncio.Future[FeedFinished] = asyncio.get_running_loop().create_future()
+        self._started_at = time.monotonic()
+        self._logs = LogService(lambda: self._one("logger"))
+        self.log = Log("supervisor", self._logs.emit)
+        router = Router()
+        self.supervisor = Supervisor(
+            run_id=self.run_id,
+            router=router,
+            log=self.log,
+            intensity=config.restart_intensity,
+            period=config.restart_period,
+        )
+        self._signals = SignalService(lambda: self._one("storage"), self._alive)
+        self._catalogue = Catalogue()
+        self._feed: FeedStatus | None = None
+        self._storage = StorageStatus(stored=0, repeated=0)
+        self._traders: dict[str, TraderStatus] = {}
+        self._specs: dict[str, list[TraderSpec]] = {}
+        self._descriptors: list[int] = []
+        self._placed = False
+        self._status_task: asyncio.Task[None] | None = None
+        router.register(LogLine, self._logs.on_line)
+        router.register(SignalsRaised, self._signals.on_raised)
+        router.register(SignalsStored, self._signals.on_stored)
+        router.register(AssignInstrument, self._catalogue.answer)
+        router.register(FeedStatus, self._on_feed_status)
+        router.register(FeedFinished, self._on_feed_finished)
+        router.register(TraderStatus, self._on_trader_status)
+        router.register(StorageStatus, self._on_storage_status)
+        router.register(Ready, _heard)
+
+    # --- start
+
+    async def start(self) -> None:
+        """Make the shared memory, start every worker, check and place the traders, and let the feed begin.
+
+        Raises:
+            OutOfMemoryError, StorageError, RulesError, WorkerError: nothing is left running after :meth:`stop`.
+        """
+        config, plan = self._config, self._plan
+        workers = max(1, min(config.trader_workers, len(plan.traders)))
+        tape, readers = create_tape(plan.tape, config.tape_records, self.run_id)
+        board = create_board("board", BoardLayout(config.board_instruments, config.board_depth), self.run_id)
+        read_tape, read_board = segment.read_only(tape), segment.read_only(board)
+        self._descriptors += [tape, readers, board, read_tape, read_board]
+        await self._start_logger()
+        names = [f"trader-{number}" for number in range(1, workers + 1)]
+        doorbells = {}
+        for index, name in enumerate(names):
+            doorbells[index] = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            saved = checkpoint.create(name)
+            self._descriptors += [doorbells[index], saved]
+            attach_reader(readers, index)
+            self._specs[name] = []
+            await self.supervisor.start(
+                SlotSpec(
+                    name=name,
+                    kind="trader",
+                    entry="tickfloor.traders.worker:make",
+                    settings=TraderSettings(source=plan.identity, tape=plan.tape, reader=index),
+                    descriptors={
+                        "tape": read_tape,
+                        "readers": readers,
+                        "board": read_board,
+                        "checkpoint": saved,
+                        "doorbell": doorbells[index],
+                    },
+                    cleanup_seconds=_CLEANUP_SECONDS,
+                    on_ready=self._resume_trader,
+                )
+            )
+        placement = await self._check_and_place(names)
+        await self._start_storage()
+        for spec in plan.traders:
+            self._specs[placement[spec.name]].append(spec)
+        self._placed = True
+        for name in names:
+            process = self._alive(name)
+            if process is not None:
+                with contextlib.suppress(WorkerDiedError):
+                    await self._begin_trader(process)
+        if plan.console is not None:
+            await self._start_console(read_board, plan.console)
+        self._status_task = asyncio.get_running_loop().create_task(self._say_status())
+        await self.supervisor.start(
+            SlotSpec(
+                name=FEED,
+                kind="feed",
+                entry="tickfloor.feeds.worker:make",
+                settings=FeedSettings(
+                    source=plan.source, tape=plan.tape, audit=plan.replay, wait_for_readers=plan.replay
+                ),
+                descriptors={
+                    "tape": tape,
+                    "readers": readers,
+                    "board": board,
+                    **{f"doorbell-{index}": fd for index, fd in doorbells.items()},
+                },
+                cleanup_seconds=_CLEANUP_SECONDS,
+                on_ready=_begin,
+            )
+        )
+
+    async def _start_logger(self) -> None:
+        config = self._config
+        await self.supervisor.start(
+            SlotSpec(
+                name=LOGGER,
+                kind="logger",
+                entry="tickfloor.logs.worker:make",
+                settings=LoggerSettings(level=config.log_level, form=config.log_form, path=config.log_file),
+                descriptors={},
+                cleanup_seconds=_FLUSH_SECONDS,
+                on_ready=self._logger_ready,
+            )
+        )
+
+    async def _start_storage(self) -> None:
+        await self.supervisor.start(
+            SlotSpec(
+                name=STORAGE,
+                kind="storage",
+                entry="tickfloor.storage.worker:make",
+                settings=StorageSettings(url=self._config.database_url, run=f"{self.run_id:016x}"),
+                descriptors={},
+                cleanup_seconds=_FLUSH_SECONDS,
+                on_ready=self._storage_ready,
+            )
+        )
+
+    async def _start_console(self, board: int, view: ConsoleSettings) -> None:
+        await self.supervisor.start(
+            SlotSpec(
+                name=CONSOLE,
+                kind="console",
+                entry="tickfloor.displays.console:make",
+                settings=view,
+                descriptors={"board": board},
+                cleanup_seconds=_CLEANUP_SECONDS,
+                on_ready=_nothing,
+            )
+        )
+
+    async def _check_and_place(self, names: list[str]) -> dict[str, str]:
+        """Return the slot of every trader; rules are checked where they will run, not in this process."""
+        if not self._plan.traders:
+            return {}
+        checked = await self._ask(names[0], CheckTraders(specs=self._plan.traders))
+        assert isinstance(checked, TradersChecked)
+        if checked.problems:
+            raise RulesError(checked.problems)
+        return {trader: names[index] for trader, index in place(checked.columns, len(names)).items()}
+
+    # --- each incarnation's instructions
+
+    async def _logger_ready(self, process: WorkerProcess) -> None:
+        self._logs.logger_ready(process)
+
+    async def _storage_ready(self, process: WorkerProcess) -> None:
+        self._signals.storage_ready(process)
+
+    async def _resume_trader(self, process: WorkerProcess) -> None:
+        """Tell a successor what its predecessor did; before traders are placed there is nothing to tell."""
+        if self._placed:
+            await self._begin_trader(process)
+
+    async def _begin_trader(self, process: WorkerProcess) -> None:
+        for spec in self._specs[process.slot]:
+            process.command(AddTrader(spec=spec))
+        await process.command(Begin())
+
+    # --- end
+
+    async def drain(self, through: int) -> None:
+        """Return when every trader has read the tape up to ``through`` and every signal of it is stored.
+
+        Raises:
+            WorkerError: the floor cannot go on.
+        """
+        await self.unless_failed(asyncio.gather(*(self._drained(name, through) for name in self._specs)))
+
+    async def unless_failed(self, work: "asyncio.Future[T]") -> T:
+        """Return what ``work`` gives, or fail as soon as the floor cannot go on.
+
+        Raises:
+            WorkerError: a worker had to be given up.
+        """
+        failure = self.supervisor.failure
+        waits: set[asyncio.Future[Any]] = {work, failure}
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        work.cancel()
+        await asyncio.wait([work])
+        raise failure.result()
+
+    async def _drained(self, name: str, through: int) -> None:
+        await self._ask(name, Drain(through=through))
+
+    async def _ask(self, name: str, body: CommandBody) -> Result | None:
+        """Return a slot's answer, from the first incarnation that lives long enough to give it."""
+        while True:
+            process = self._alive(name)
+            if process is not None and process.state is WorkerState.READY:
+                with contextlib.suppress(WorkerDiedError):
+                    return await process.command(body)
+            await asyncio.sleep(0.002)
+
+    async def stop_feed(self) -> FeedFinished:
+        """Stop the feed at a frame's end and return its last word.
+
+        Raises:
+            WorkerError: the floor cannot go on.
+        """
+        if not self.finished.done():
+            await self.unless_failed(asyncio.ensure_future(self._ask(FEED, StopFeed())))
+        return await self.unless_failed(asyncio.ensure_future(asyncio.shield(self.finished)))
+
+    async def stored_signals(self) -> list[Signal]:
+        """Return every signal of this run from the database, in order of tape sequence, trader, instrument."""
+        found: list[Signal] = []
+        after = 0
+        while after >= 0:
+            page = await self.unless_failed(
+                asyncio.ensure_future(self._ask(STORAGE, QuerySignals(after=after, limit=_PAGE)))
+            )
+            assert isinstance(page, SignalsFound)
+            found += page.signals
+            after = page.after
+        return found
+
+    async def stop(self) -> None:
+        """End every worker in order, each cleaned up or forced, and free the shared memory."""
+        if self._status_task is not None:
+            self._status_task.cancel()
+            if not self._status_task.cancelled():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._status_task
+        try:
+            async with asyncio.timeout(self._config.shutdown_seconds):
+                for kind in ("feed", "trader", "console", "storage"):
+                    for process in self.supervisor.processes(kind):
+                        if process.state is WorkerState.READY:
+                            process.move(WorkerState.DRAINING)
+                    for name in [process.slot for process in self.supervisor.processes(kind)]:
+                        await self.supervisor.stop(name)
+        finally:
+            await self.supervisor.close()
+            for fd in self._descriptors:
+                os.close(fd)
+            self._descriptors.clear()
+
+    # --- what it looks like
+
+    def status(self) -> FloorStatus:
+        """Return how the floor is now."""
+        latency = self.latency()
+        return FloorStatus(
+            uptime=time.monotonic() - self._started_at,
+            workers=self.supervisor.statuses(),
+            feed=self._feed,
+            signals=self._signals.raised,
+            stored=self._signals.stored,
+            recent=tuple(self._signals.recent),
+            latency_p50_us=latency.quantile_us(0.5),
+            latency_p99_us=latency.quantile_us(0.99),
+            lost=self.lost(),
+        )
+
+    def latency(self) -> LatencyHistogram:
+        """Return publication to signal, all traders together."""
+        return LatencyHistogram().merge(LatencyHistogram(status.latency) for status in self._traders.values())
+
+    def lost(self) -> int:
+        """Return records that a trader missed and signals that were raised and are not stored."""
+        return sum(status.lost for status in self._traders.values()) + self._signals.waiting
+
+    async def _say_status(self) -> None:
+        while True:
+            await asyncio.sleep(_STATUS_SECONDS)
+            self.say_status()
+
+    def say_status(self) -> None:
+        """Tell the console how the floor is."""
+        console = self._one("console")
+        if console is not None and console.backlog == 0:
+            console.send(self.status())
+
+    # --- who is who
+
+    def _one(self, kind: str) -> WorkerProcess | None:
+        return next(
+            (process for process in self.supervisor.processes(kind) if process.state is WorkerState.READY), None
+        )
+
+    def _alive(self, slot: str) -> WorkerProcess | None:
+        process = self.supervisor.slot(slot).process
+        return None if process is None or process.dead.is_set() else process
+
+    def _on_feed_status(self, process: WorkerProcess, message: FeedStatus) -> None:
+        del process
+        self._feed = message
+
+    def _on_feed_finished(self, process: WorkerProcess, message: FeedFinished) -> None:
+        self.supervisor.slot(process.slot).wanted = False
+        if not self.finished.done():
+            self.finished.set_result(message)
+
+    def _on_trader_status(self, process: WorkerProcess, message: TraderStatus) -> None:
+        self._traders[process.slot] = message
+
+    def _on_storage_status(self, process: WorkerProcess, message: StorageStatus) -> None:
+        del process
+        self._storage = message
+
+
+async def _begin(process: WorkerProcess) -> None:
+    await process.command(Begin())
+
+
+async def _nothing(process: WorkerProcess) -> None:
+    del process
+
+
+def _heard(process: WorkerProcess, message: Ready) -> None:
+    """Nothing to do: whoever started the worker waits for it."""
+    del process, message

@@ -1,0 +1,51 @@
+"""Opening a database so that what it says is stored is stored."""
+
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from tickfloor.contracts.errors import StorageError
+from tickfloor.storage.schema import metadata
+
+_BUSY_SECONDS = 10.0
+
+
+def open_database(url: str) -> Engine:
+    """Return an engine whose tables exist and can be written.
+
+    Raises:
+        StorageError: the URL is not valid, or the database cannot be opened or written.
+    """
+    try:
+        parsed = make_url(url)
+        arguments: dict[str, Any] = {"timeout": _BUSY_SECONDS} if parsed.get_backend_name() == "sqlite" else {}
+        engine = create_engine(parsed, connect_args=arguments)
+    except (ArgumentError, ImportError) as error:
+        raise StorageError(f"the database URL {url!r} cannot be used: {error}") from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _durable)
+    try:
+        metadata.create_all(engine)
+        with engine.begin() as connection:
+            # Creating tables that exist writes nothing; a database that is read-only has to show itself now.
+            if engine.dialect.name == "sqlite":
+                version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+                connection.exec_driver_sql(f"PRAGMA user_version = {version:d}")
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise StorageError(f"cannot write the database {parsed.render_as_string()}: {reason_of(error)}") from error
+    return engine
+
+
+def reason_of(error: SQLAlchemyError) -> str:
+    """Return what the database itself said, without the statement."""
+    return str(getattr(error, "orig", None) or error)
+
+
+def _durable(connection: SqliteConnection, record: object) -> None:
+    del record
+    # Readers and the writer do not block each other; a commit is on disk when it returns.
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")

@@ -1,0 +1,47 @@
+"""A worker's place: what belongs in it, and who fills it now."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from tickfloor.contracts.settings import WorkerSettings
+from tickfloor.contracts.states import SlotState
+from tickfloor.supervisor.process import WorkerProcess
+from tickfloor.supervisor.restarts import RestartPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSpec:
+    """What belongs in a slot.
+
+    Attributes:
+        name: for example ``trader-1``; kind: for example ``trader``.
+        entry: ``module:factory`` of the worker, imported in the worker only.
+        descriptors: handed to every incarnation, by name.
+        cleanup_seconds: what its cleanup may take before it is forced.
+        on_ready: tells each incarnation what it is to do, once it is ready.
+    """
+
+    name: str
+    kind: str
+    entry: str
+    settings: WorkerSettings
+    descriptors: Mapping[str, int]
+    cleanup_seconds: float
+    on_ready: Callable[["WorkerProcess"], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Slot:
+    """A slot and its present incarnation.
+
+    Attributes:
+        state: what the slot is doing, across incarnations.
+        wanted: whether a death is followed by a restart; not before the first incarnation works.
+    """
+
+    spec: SlotSpec
+    restarts: RestartPolicy
+    state: SlotState = SlotState.RUNNING
+    wanted: bool = False
+    incarnations: int = 0
+    process: WorkerProcess | None = field(default=None)

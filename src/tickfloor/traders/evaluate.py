@@ -1,0 +1,175 @@
+"""Conditions and numbers as functions over a frame of columns.
+
+A frame is a list of floats, one per column slot, NaN where unknown. There are three per instrument: the columns
+now, at the last closed bar and at the one before. A per-tick rule is tested on (now, closed), an at-close rule
+on (closed, before). Conditions come without ``not`` (see ``language/negate.py``), so an unknown operand simply
+makes a test false.
+"""
+
+from collections.abc import Callable
+
+from tickfloor.indicators.atr import true_range
+from tickfloor.traders.language.fold import ARITHMETIC, CALCULATIONS
+from tickfloor.traders.language.nodes import (
+    All,
+    Any,
+    Arithmetic,
+    Calculation,
+    Comparison,
+    Condition,
+    Cross,
+    Negative,
+    Number,
+    NumberNode,
+    QualityIs,
+    TrueRange,
+    operands,
+)
+
+Frame = list[float]
+Value = Callable[[Frame], float]
+Test = Callable[[Frame, Frame], bool]
+Slots = Callable[[NumberNode], int]
+
+
+def value_of(node: NumberNode, slot_of: Slots) -> Value:
+    """Return the function that computes a number node from a frame that holds its columns."""
+    match node:
+        case Number(value=constant):
+            return lambda frame: constant  # noqa: ARG005
+        case Arithmetic(operator=operator, left=left, right=right):
+            return _binary(ARITHMETIC[operator], value_of(left, slot_of), value_of(right, slot_of))
+        case Negative(operand=operand):
+            inner = value_of(operand, slot_of)
+            return lambda frame: -inner(frame)
+        case Calculation(function=name, operands=several):
+            function = CALCULATIONS[name]
+            values = [value_of(operand, slot_of) for operand in several]
+            return lambda frame: function(*[value(frame) for value in values])
+        case TrueRange():
+            high, low, previous_close = (slot_of(operand) for operand in operands(node))
+            return lambda frame: true_range(frame[high], frame[low], frame[previous_close])
+        case _:
+            slot = slot_of(node)
+            return lambda frame: frame[slot]
+
+
+def _binary(function: Callable[[float, float], float], left: Value, right: Value) -> Value:
+    return lambda frame: function(left(frame), right(frame))
+
+
+def test_of(condition: Condition, slot_of: Slots) -> Test:
+    """Return the function that decides a condition on a current and a previous frame."""
+    match condition:
+        case All(conditions=conditions):
+            return _all([test_of(inner, slot_of) for inner in conditions])
+        case Any(conditions=conditions):
+            return _any([test_of(inner, slot_of) for inner in conditions])
+        case Comparison():
+            return _comparison(condition, slot_of)
+        case QualityIs(column=column, quality=quality, negated=negated):
+            return _compare_constant("!=" if negated else "==", slot_of(column), float(quality))
+        case Cross():
+            return _cross(condition, slot_of)
+        case _:
+            raise TypeError(f"{condition} has to come without `not`")
+
+
+def _all(tests: list[Test]) -> Test:
+    if len(tests) == 2:
+        first, second = tests
+        return lambda current, previous: first(current, previous) and second(current, previous)
+
+    def test(current: Frame, previous: Frame) -> bool:
+        for each in tests:  # noqa: SIM110  hot path: a generator costs more than the tests
+            if not each(current, previous):
+                return False
+        return True
+
+    return test
+
+
+def _any(tests: list[Test]) -> Test:
+    if len(tests) == 2:
+        first, second = tests
+        return lambda current, previous: first(current, previous) or second(current, previous)
+
+    def test(current: Frame, previous: Frame) -> bool:
+        for each in tests:  # noqa: SIM110  hot path: a generator costs more than the tests
+            if each(current, previous):
+                return True
+        return False
+
+    return test
+
+
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+
+
+def threshold(comparison: Comparison) -> tuple[NumberNode, float] | None:
+    """Return column and constant of a comparison of the two, else None."""
+    left, right = comparison.left, comparison.right
+    if isinstance(left, Number):
+        left, right = right, left
+    computed = isinstance(left, Arithmetic | Negative | Calculation | Number)
+    return (left, right.value) if isinstance(right, Number) and not computed else None
+
+
+def _comparison(node: Comparison, slot_of: Slots) -> Test:
+    found = threshold(node)
+    if found is None:
+        return _compare_values(node.operator, value_of(node.left, slot_of), value_of(node.right, slot_of))
+    operator = _MIRRORED[node.operator] if isinstance(node.left, Number) else node.operator
+    return _compare_constant(operator, slot_of(found[0]), found[1])
+
+
+def _compare_constant(operator: str, slot: int, constant: float) -> Test:
+    # One closure per operator: this is most of what a thousand traders cost. NaN makes all but != false by itself.
+    match operator:
+        case "<":
+            return lambda current, _: current[slot] < constant
+        case "<=":
+            return lambda current, _: current[slot] <= constant
+        case ">":
+            return lambda current, _: current[slot] > constant
+        case ">=":
+            return lambda current, _: current[slot] >= constant
+        case "==":
+            return lambda current, _: current[slot] == constant
+        case _:
+            return lambda current, _: current[slot] != constant == constant and current[slot] == current[slot]
+
+
+def _compare_values(operator: str, left: Value, right: Value) -> Test:
+    match operator:
+        case "<":
+            return lambda current, _: left(current) < right(current)
+        case "<=":
+            return lambda current, _: left(current) <= right(current)
+        case ">":
+            return lambda current, _: left(current) > right(current)
+        case ">=":
+            return lambda current, _: left(current) >= right(current)
+        case "==":
+            return lambda current, _: left(current) == right(current)
+        case _:
+
+            def test(current: Frame, _: Frame) -> bool:
+                one, other = left(current), right(current)
+                return one != other and one == one and other == other
+
+            return test
+
+
+def _cross(node: Cross, slot_of: Slots) -> Test:
+    lower, upper = (node.right, node.left) if node.above else (node.left, node.right)
+    low, high = value_of(lower, slot_of), value_of(upper, slot_of)
+    if not node.negated:
+        return lambda current, previous: high(current) > low(current) and high(previous) <= low(previous)
+
+    def test(current: Frame, previous: Frame) -> bool:
+        high_now, low_now, high_then, low_then = high(current), low(current), high(previous), low(previous)
+        unknown = high_now != high_now or low_now != low_now or high_then != high_then or low_then != low_then
+        return not unknown and not (high_now > low_now and high_then <= low_then)
+
+    return test

@@ -1,0 +1,308 @@
+"""One instrument in one engine: what its records have made of its columns, and which traders match."""
+
+from collections.abc import Collection
+
+from tickfloor.contracts.errors import CheckpointError
+from tickfloor.contracts.instruments import Instrument
+from tickfloor.contracts.intervals import LABELS, Interval
+from tickfloor.contracts.records import Flag, Kind, Side, StatsPart
+from tickfloor.indicators.protocol import LIMIT, NAN
+from tickfloor.market.bars import LONGER, FormingBars
+from tickfloor.traders.checkpoint import EventState, InstrumentCheckpoint, LateTrade
+from tickfloor.traders.evaluate import Frame
+from tickfloor.traders.lane import Frames, Lane
+from tickfloor.traders.language.vocabulary import Input, MarketColumn
+from tickfloor.traders.layout import Layout
+from tickfloor.traders.resync import InstrumentView, forming_bars
+from tickfloor.traders.statistics import Counters
+
+INTERVALS = tuple(Interval)
+NEVER = -(2**62)
+"""Venue time before every other."""
+
+# As plain integers: arithmetic on flags and look-ups of enum members cost more than the rest of a record.
+_TRADE, _QUOTE, _STATS, _BAR_CLOSE, _BAR_REVISED, _QUALITY = (
+    int(kind) for kind in (Kind.TRADE, Kind.QUOTE, Kind.STATS, Kind.BAR_CLOSE, Kind.BAR_REVISED, Kind.QUALITY)
+)
+_LATE = int(Flag.LATE)
+_BUY = int(Side.BUY)
+_SELL = int(Side.SELL)
+_TRADE_INPUT = int(Input.TRADE)
+_LAST = int(MarketColumn.LAST)
+_LAST_QTY = int(MarketColumn.LAST_QTY)
+_CUMULATIVE_DELTA = int(MarketColumn.CUMULATIVE_DELTA)
+
+_QUOTE_COLUMNS = (
+    MarketColumn.BID,
+    MarketColumn.BID_SIZE,
+    MarketColumn.ASK,
+    MarketColumn.ASK_SIZE,
+    MarketColumn.MID,
+    MarketColumn.SPREAD,
+)
+_TRADE_COLUMNS = (MarketColumn.LAST, MarketColumn.LAST_QTY, MarketColumn.CUMULATIVE_DELTA)
+_PRICE_COLUMNS = (MarketColumn.OPEN_24H, MarketColumn.HIGH_24H, MarketColumn.LOW_24H, MarketColumn.CHANGE_24H)
+_VOLUME_COLUMNS = (MarketColumn.VOLUME_24H, MarketColumn.QUOTE_VOLUME_24H, MarketColumn.TRADES_24H)
+
+
+class InstrumentState:
+    """Applies the records of one instrument and decides its traders at the end of each event.
+
+    Attributes:
+        skip_through: records up to this sequence are contained in the state already.
+        frames: the columns.
+    """
+
+    __slots__ = (
+        "_counters", "_event", "_forming", "_instrument", "_lanes", "_last_ts", "_layout", "_market", "_matched",
+        "_signalled", "frames", "skip_through",
+    )  # fmt: skip
+
+    def __init__(self, instrument: Instrument, layout: Layout, counters: Counters) -> None:
+        self._instrument = instrument
+        self._layout = layout
+        self._counters = counters
+        self.skip_through = -1
+        self.frames = Frames(layout.width, layout.watches)
+        self._forming = FormingBars()
+        self._event = EventState()
+        self._last_ts = NEVER
+        self._market = [NAN] * len(MarketColumn)
+        self._matched = [False] * len(layout.rules)
+        self._signalled: dict[str, int] = {}
+        self._set(MarketColumn.CUMULATIVE_DELTA, 0.0)
+        self._lanes = {interval: Lane(program, self.frames) for interval, program in layout.programs.items()}
+        self._touch_all()
+
+    @property
+    def instrument(self) -> Instrument:
+        """Whose state this is."""
+        return self._instrument
+
+    @property
+    def layout(self) -> Layout:
+        """The traders of this instrument."""
+        return self._layout
+
+    # Records
+
+    def apply(  # hot path
+        self, kind: int, code: int, flags: int, ts_event: int, a: float, b: float, c: float, d: float
+    ) -> None:
+        """Apply one record without deciding anything."""
+        if kind == _TRADE:
+            self._trade(code, flags, ts_event, a, b)
+        elif kind == _QUOTE:
+            self._show(Input.QUOTE, _QUOTE_COLUMNS, (a, b, c, d, (a + c) / 2.0, c - a))
+        elif kind == _STATS:
+            if code == StatsPart.PRICES:
+                self._show(Input.PRICES_24H, _PRICE_COLUMNS, (a, b, c, d))
+            else:
+                self._show(Input.VOLUMES_24H, _VOLUME_COLUMNS, (a, b, c))
+        elif kind == _BAR_CLOSE:
+            self._bar_close(INTERVALS[code])
+        elif kind == _BAR_REVISED:
+            self._bar_revised(INTERVALS[code])
+        elif kind == _QUALITY:
+            self._show(Input.QUALITY, (MarketColumn.QUALITY,), (float(code) if code else NAN,))
+
+    def _set(self, column: int, value: float) -> None:
+        if not -LIMIT < value < LIMIT:
+            value = NAN
+        self._market[column] = value
+        for slot in self._layout.market[column]:
+            self.frames.show(slot, value)
+
+    def _show(self, input_: Input, columns: tuple[MarketColumn, ...], values: tuple[float, ...]) -> None:
+        for column, value in zip(columns, values, strict=True):
+            self._set(column, value)
+        self._event.inputs |= int(input_)
+        for lane in self._lanes.values():
+            lane.refresh_on(input_)
+
+    def _trade(self, side: int, flags: int, ts_event: int, price: float, qty: float) -> None:  # hot path
+        if not -LIMIT < price * qty < LIMIT:
+            self._counters.malformed += 1
+            return
+        if side == _BUY:
+            self._set(_CUMULATIVE_DELTA, self._market[_CUMULATIVE_DELTA] + qty)
+        elif side == _SELL:
+            self._set(_CUMULATIVE_DELTA, self._market[_CUMULATIVE_DELTA] - qty)
+        if ts_event >= self._last_ts:
+            self._last_ts = ts_event
+            self._set(_LAST, price)
+            self._set(_LAST_QTY, qty)
+        ts_ms = ts_event // 1_000_000
+        self._event.inputs |= _TRADE_INPUT
+        if flags & _LATE:
+            self._event.late = LateTrade(ts_ms, price, qty, side == _BUY)
+            return
+        forming = self._forming
+        forming.add_trade(ts_ms, price, qty, side == _BUY)
+        for interval, lane in self._lanes.items():
+            bar = forming.forming(interval)
+            assert bar is not None
+            lane.refresh(bar)
+
+    def _bar_close(self, interval: Interval) -> None:
+        try:
+            bar = self._forming.close(interval)
+        except LookupError:  # the bar's trades came before this engine began
+            self._counters.bars_missed += 1
+            return
+        lane = self._lanes.get(interval)
+        if lane is not None:
+            lane.close(bar)
+        self.frames.touched.update(self._layout.crossed[interval])
+        self._event.closed.append(interval)
+
+    def _bar_revised(self, interval: Interval) -> None:
+        late = self._event.late
+        if late is None:  # its trade is contained in the state already
+            return
+        self._counters.revisions += 1
+        self._event.revised.append(interval)
+        lane = self._lanes.get(interval)
+        if lane is not None and not lane.revise(late):
+            self._counters.revisions_beyond_history += 1
+
+    # Decisions
+
+    def decide(self, ts_event: int) -> list[int]:  # hot path
+        """End the event: return the traders, in order of name, that give a signal at this venue time."""
+        event = self._event
+        if event.late is not None:
+            self._end_late(event.late)
+            return []
+        new: list[int] = []
+        if event.inputs:
+            if self.frames.touched:
+                self._decide_touched(event.inputs, new)
+            event.inputs = 0
+        if event.closed:
+            frames = self.frames
+            for interval in event.closed:
+                self._test(self._layout.at_close[interval], frames.closed, frames.before, new)
+            event.closed = []
+        return [index for index in sorted(new) if self._signals(index, ts_event)] if new else new
+
+    def _decide_touched(self, inputs: int, new: list[int]) -> None:
+        frames = self.frames
+        due: set[int] = frames.touched
+        of_rule = self._layout.inputs
+        waiting = {index for index in due if not of_rule[index] & inputs}
+        if waiting:  # a bar closed since, and nothing that these read has changed yet
+            due = due - waiting
+        self._test(due, frames.now, frames.closed, new)
+        frames.touched = waiting
+
+    def _test(self, due: Collection[int], current: Frame, previous: Frame, new: list[int]) -> None:  # hot path
+        tests = self._layout.tests
+        matched = self._matched
+        for index in due:
+            holds = tests[index](current, previous)
+            if holds is not matched[index]:
+                matched[index] = holds
+                if holds:
+                    new.append(index)
+        self._counters.evaluations += len(due)
+
+    def _signals(self, index: int, ts_event: int) -> bool:
+        spec = self._layout.rules[index].spec
+        self._counters.matches += 1
+        if spec.cooldown_ns and ts_event - self._signalled.get(spec.name, NEVER) < spec.cooldown_ns:
+            self._counters.cooled_down += 1
+            return False
+        if spec.cooldown_ns:
+            self._signalled[spec.name] = ts_event
+        return True
+
+    def _end_late(self, late: LateTrade) -> None:
+        """Finish a late trade: columns and matches follow, no signal is given or taken back."""
+        for interval in LONGER:
+            if interval not in self._event.revised:
+                self._forming.add_late_trade(interval, late.ts_ms, late.price, late.qty, late.bought)
+        self._event = EventState()
+        self._show_forming()
+        self._match_silently()
+
+    def _show_forming(self) -> None:
+        for interval, lane in self._lanes.items():
+            bar = self._forming.forming(interval)
+            if bar is not None:
+                lane.refresh(bar)
+
+    def _match_silently(self) -> None:
+        frames = self.frames
+        silent: list[int] = []
+        self._test(self._layout.per_tick, frames.now, frames.closed, silent)
+        self._test(self._layout.at_close_alone, frames.closed, frames.before, silent)
+        frames.touched.clear()
+
+    def _touch_all(self) -> None:
+        self.frames.touched.update(self._layout.per_tick)
+
+    # State
+
+    def checkpoint(self) -> InstrumentCheckpoint:
+        """Return the state to go on from."""
+        forming = self._forming
+        return InstrumentCheckpoint(
+            key=self._instrument.key,
+            skip_through=self.skip_through,
+            market=list(self._market),
+            last_ts=self._last_ts,
+            minute=forming.minute and list(forming.minute),
+            closed_part=[part and list(part) for part in forming.closed_part],
+            lanes={interval.label: lane.state() for interval, lane in self._lanes.items()},
+            event=self._event,
+            matched=[rule.spec.name for rule, holds in zip(self._layout.rules, self._matched, strict=True) if holds],
+            signalled=dict(self._signalled),
+        )
+
+    def restore(self, saved: InstrumentCheckpoint) -> None:
+        """Become the state that was saved, as far as its columns and traders are still here.
+
+        Raises:
+            CheckpointError: it was saved for another instrument.
+        """
+        if saved.key != self._instrument.key:
+            raise CheckpointError(
+                f"the checkpoint's row {self._instrument.id} is {saved.key}, here it is {self._instrument.key}; "
+                "start without the checkpoint"
+            )
+        self.skip_through = saved.skip_through
+        self._last_ts = saved.last_ts
+        for column, value in zip(MarketColumn, saved.market, strict=True):
+            self._set(column, value)
+        self._forming.minute = saved.minute
+        self._forming.closed_part = saved.closed_part
+        self._lanes = {
+            interval: Lane(program, self.frames, saved.lanes.get(LABELS[interval]))
+            for interval, program in self._layout.programs.items()
+        }
+        self._show_forming()
+        self._event = saved.event
+        matched = set(saved.matched)
+        self._matched = [rule.spec.name in matched for rule in self._layout.rules]
+        names = {rule.spec.name for rule in self._layout.rules}
+        self._signalled = {name: at for name, at in saved.signalled.items() if name in names}
+        self._touch_all()
+
+    def resync(self, view: InstrumentView) -> None:
+        """Become the board's view of the instrument; traders match silently, cooldowns stay."""
+        self.skip_through = view.sequence
+        self._last_ts = view.last_ts_event if view.last == view.last else NEVER
+        self._event = EventState()
+        for column in (*_PRICE_COLUMNS, *_VOLUME_COLUMNS, *_QUOTE_COLUMNS[:4], *_TRADE_COLUMNS):
+            self._set(column, getattr(view, column.name.lower()))
+        self._set(MarketColumn.MID, (view.bid + view.ask) / 2.0)
+        self._set(MarketColumn.SPREAD, view.ask - view.bid)
+        self._set(MarketColumn.QUALITY, float(view.quality) if view.quality else NAN)
+        self._lanes = {}
+        for interval, program in self._layout.programs.items():
+            self._lanes[interval] = Lane(program, self.frames)
+            self._lanes[interval].replay(view.bars.get(interval, ()))
+        self._forming = forming_bars(view)
+        self._show_forming()
+        self._match_silently()

@@ -1,0 +1,36 @@
+"""Third pass: push `not` down to the comparisons.
+
+In three-valued logic that changes nothing (De Morgan holds, and a comparison with an unknown is as unknown as its
+opposite), and afterwards "unknown" and "false" lead to the same decision everywhere: no match. So the engine
+evaluates two-valued tests, which an unknown operand makes false.
+"""
+
+from dataclasses import replace
+
+from tickfloor.traders.language.nodes import All, Any, Comparison, ComparisonOperator, Condition, Cross, Not, QualityIs
+
+_OPPOSITE: dict[ComparisonOperator, ComparisonOperator] = {
+    "<": ">=",
+    "<=": ">",
+    ">": "<=",
+    ">=": "<",
+    "==": "!=",
+    "!=": "==",
+}
+
+
+def without_not(condition: Condition, *, negated: bool = False) -> Condition:
+    """Return the same condition, or its opposite, without a :class:`Not` in it."""
+    match condition:
+        case Not(condition=inner):
+            return without_not(inner, negated=not negated)
+        case All(conditions=conditions):
+            parts = tuple(without_not(part, negated=negated) for part in conditions)
+            return Any(parts) if negated else All(parts)
+        case Any(conditions=conditions):
+            parts = tuple(without_not(part, negated=negated) for part in conditions)
+            return All(parts) if negated else Any(parts)
+        case Comparison(operator=operator, left=left, right=right):
+            return Comparison(_OPPOSITE[operator], left, right) if negated else condition
+        case Cross() | QualityIs():
+            return replace(condition, negated=condition.negated != negated)

@@ -1,0 +1,118 @@
+"""Fourth pass: the shared columns a rule needs, and when it is to be decided."""
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+from tickfloor.contracts.intervals import BY_LABEL, Interval
+from tickfloor.contracts.traders import TraderSpec
+from tickfloor.traders.language.negate import without_not
+from tickfloor.traders.language.nodes import (
+    BarValue,
+    Column,
+    Condition,
+    Cross,
+    IndicatorValue,
+    Market,
+    NumberNode,
+    TrueRange,
+    atoms,
+    columns_of,
+    leaves,
+    operands,
+)
+from tickfloor.traders.language.parse import parse
+from tickfloor.traders.language.resolve import resolve
+from tickfloor.traders.language.vocabulary import Input, MarketColumn
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A rule ready for the engine.
+
+    Attributes:
+        condition: the rule, without ``not``.
+        interval: default interval; an at-close rule is decided when its bars close.
+        columns: every column the rule reads and every column those read, inputs before what is computed from them.
+        shown: the columns that signals carry, by the text the user would write, in the order they stand in the rule.
+        inputs: the kinds of record that a per-tick rule is decided on.
+        crossed: intervals whose closes move the "last closed bar" of a crossing in the rule.
+    """
+
+    condition: Condition
+    interval: Interval
+    columns: tuple[NumberNode, ...]
+    shown: tuple[tuple[str, Column], ...]
+    inputs: Input
+    crossed: frozenset[Interval]
+
+
+def plan(spec: TraderSpec) -> Plan:
+    """Return the plan of a trader's rule.
+
+    Raises:
+        RuleError: the rule is not valid, or reads no column.
+        ValueError: the default interval is not one.
+    """
+    interval = BY_LABEL.get(spec.interval)
+    if interval is None:
+        raise ValueError(f'trader {spec.name}: interval "{spec.interval}" is none of {", ".join(BY_LABEL)}')
+    source, tree = parse(spec.rule)
+    condition = without_not(resolve(source, tree, interval))
+    read = tuple(dict.fromkeys(column for atom in atoms(condition) for column in columns_of(atom)))
+    if not read:
+        raise source.error(
+            "the rule reads no column, so nothing can change it", source.offset + 1, "compare a column, such as close"
+        )
+    needed: dict[NumberNode, None] = {}
+    for column in read:
+        _collect(column, needed)
+    return Plan(
+        condition=condition,
+        interval=interval,
+        columns=tuple(needed),
+        shown=tuple((column.text(interval), column) for column in read if not _is_quality(column)),
+        inputs=reduce(or_, map(changed_by, read)),
+        crossed=frozenset(
+            column.interval for atom in atoms(condition) if isinstance(atom, Cross) for column in columns_of(atom)
+        ),
+    )
+
+
+def columns(spec: TraderSpec) -> frozenset[str]:
+    """Return the keys of the bar and indicator columns a trader needs: what it costs a worker to host it."""
+    return frozenset(key(column) for column in plan(spec).columns if isinstance(column, BarValue | IndicatorValue))
+
+
+def key(column: NumberNode) -> str:
+    """Return the canonical text of a column, for example ``rsi(14)@1m``: equal for equal columns, everywhere."""
+    interval = interval_of(column)
+    return f"{column.text(interval)}@{interval.label}"
+
+
+def interval_of(column: NumberNode) -> Interval:
+    """Return the interval of a column; whatever an indicator reads has the indicator's."""
+    return column.interval if isinstance(column, TrueRange) else leaves(column)[0].interval
+
+
+def changed_by(column: NumberNode) -> Input:
+    """Return the kinds of record that change a column: bars start with trades, market columns have their own."""
+    if isinstance(column, Market):
+        return column.column.changed_by
+    own = Input.TRADE if isinstance(column, BarValue | IndicatorValue) else Input(0)
+    return reduce(or_, map(changed_by, operands(column)), own)
+
+
+def _is_quality(column: Column) -> bool:
+    return isinstance(column, Market) and column.column is MarketColumn.QUALITY
+
+
+def _collect(column: NumberNode, needed: dict[NumberNode, None]) -> None:
+    """Add a column after the columns it reads. An indicator's input is a column itself, whatever expression it is."""
+    if isinstance(column, IndicatorValue):
+        _collect(column.source, needed)
+    else:
+        for operand in operands(column):
+            for leaf in leaves(operand):
+                _collect(leaf, needed)
+    needed[column] = None

@@ -1,0 +1,81 @@
+"""The names a rule may use: market columns, bar fields, functions, qualities."""
+
+from enum import IntEnum, IntFlag
+
+from tickfloor.contracts.bars import BarField
+from tickfloor.contracts.records import Quality
+from tickfloor.indicators.catalogue import INDICATORS
+
+
+class Input(IntFlag):
+    """The kinds of record that change a column; a per-tick rule is decided on those of its own columns."""
+
+    TRADE = 1
+    QUOTE = 2
+    PRICES_24H = 4
+    VOLUMES_24H = 8
+    QUALITY = 16
+
+
+class MarketColumn(IntEnum):
+    """Index of a market column among an instrument's market values."""
+
+    LAST = 0
+    LAST_QTY = 1
+    CUMULATIVE_DELTA = 2
+    BID = 3
+    BID_SIZE = 4
+    ASK = 5
+    ASK_SIZE = 6
+    MID = 7
+    SPREAD = 8
+    OPEN_24H = 9
+    HIGH_24H = 10
+    LOW_24H = 11
+    CHANGE_24H = 12
+    VOLUME_24H = 13
+    QUOTE_VOLUME_24H = 14
+    TRADES_24H = 15
+    QUALITY = 16
+
+    @property
+    def changed_by(self) -> Input:
+        """The kind of record that changes it."""
+        return _CHANGED_BY[self]
+
+
+_CHANGED_BY = (
+    *(Input.TRADE,) * 3, *(Input.QUOTE,) * 6, *(Input.PRICES_24H,) * 4, *(Input.VOLUMES_24H,) * 3, Input.QUALITY,
+)  # fmt: skip
+
+MARKET_COLUMNS = {column.name.lower(): column for column in MarketColumn}
+
+SELL_VOLUME = len(BarField)
+"""Derived bar field: volume less buy volume."""
+DELTA = SELL_VOLUME + 1
+"""Derived bar field: buy volume less sell volume."""
+
+BAR_FIELDS = {
+    "open": int(BarField.OPEN),
+    "high": int(BarField.HIGH),
+    "low": int(BarField.LOW),
+    "close": int(BarField.CLOSE),
+    "volume": int(BarField.VOLUME),
+    "quote_volume": int(BarField.QUOTE_VOLUME),
+    "buy_volume": int(BarField.BUY_VOLUME),
+    "sell_volume": SELL_VOLUME,
+    "delta": DELTA,
+    "trades": int(BarField.TRADES),
+}
+
+CROSSES = ("crosses_above", "crosses_below")
+CALCULATIONS = ("abs", "min", "max")
+FUNCTIONS = (*INDICATORS, *CROSSES, *CALCULATIONS)
+
+QUALITIES = {quality.name.lower(): quality for quality in Quality if quality is not Quality.UNKNOWN}
+
+MOST_CHARACTERS = 2_000
+MOST_NODES = 500
+MOST_DEPTH = 50
+LONGEST_PERIOD = 5_000
+DEEPEST_HISTORY = 500

@@ -1,0 +1,1 @@
+"""Stress tests: real processes, random deaths, and tables of what was seen."""
