@@ -132,7 +132,7 @@ class Capture:
 
     def _venue_of(self, number: int, line: bytes) -> str | None:
         if not line.startswith(b"#"):
-            self.note(number, "no provenance line ('# {\"exchange\": …, \"market\": …}'): whose frames these are is unknown")
+            self.note(number, "no provenance line (# {json}): whose frames these are is unknown")
             return None
         try:
             provenance = msgspec.json.decode(line[1:], type=Provenance)
@@ -159,7 +159,8 @@ class Capture:
                     carry.append(text)
                     carried += len(text)
                     if carried > MAX_LINE_BYTES:
-                        raise _EndsHereError(f"the line is longer than {MAX_LINE_BYTES >> 20} MiB")
+                        self.note(number + 1, f"the line is longer than {MAX_LINE_BYTES >> 20} MiB; reading ends here")
+                        return
                     continue
                 lines = text.split(b"\n")
                 lines[0] = b"".join(carry) + lines[0]

@@ -21,5 +21,5 @@ def decimals_of(value: float) -> int:
     text = repr(value)
     if "e" in text:
         text = plain(Decimal(text))
-    whole, _, decimals = text.partition(".")
+    decimals = text.partition(".")[2]
     return 0 if decimals == "0" else len(decimals)

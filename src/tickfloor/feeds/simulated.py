@@ -30,6 +30,7 @@ EUR_IN_USDT: Final = 1.092
 
 NS: Final = 1_000_000_000
 TICKER_EVERY_NS: Final = NS
+TRADE_SHARE: Final = 0.45
 OWN_MOVE: Final = 0.0010
 COMMON_MOVE: Final = 0.0005
 """Standard deviation of a minute's relative price change, an instrument's own and everybody's."""
@@ -67,74 +68,62 @@ class _Instrument:
     ticker_due_ns: int = 0
 
 
-class SimulatedMarket:
-    """An endless market; iterate for frames in due order, as from :func:`tickfloor.feeds.merge.merge`.
+def simulated_symbols(instruments: int) -> tuple[str, ...]:
+    """Return the symbols of a market of so many instruments, most traded first."""
+    return tuple(symbol for symbol, _, _ in _SYMBOLS[:instruments])
 
-    The first item is an exchangeInfo body, after which the frames come. Whoever runs it live waits until a
-    frame's receive time. Iterating again begins again with the same frames.
+
+def simulated_frames(
+    *, seed: int, start_ns: int, instruments: int = 100, ticks_per_second: float = 2_000.0
+) -> Iterator[MergedFrame]:
+    """Return an endless market's frames in due order, as :func:`tickfloor.feeds.merge.merge` does of captures.
+
+    The first item is an exchangeInfo body. Whoever runs it live waits until a frame's receive time.
+
+    Args:
+        start_ns: receive time of the first frame, ns UTC.
+        ticks_per_second: trades and quotes together, over all instruments; 24 h statistics come besides.
+
+    Raises:
+        ValueError: there are not so many symbols, or the rate is not positive.
     """
+    if not 1 <= instruments <= len(_SYMBOLS):
+        raise ValueError(f"instruments must be 1 to {len(_SYMBOLS)}, not {instruments}")
+    if not (ticks_per_second > 0 and math.isfinite(ticks_per_second)):
+        raise ValueError(f"ticks_per_second must be positive, not {ticks_per_second}")
+    return _frames(Random(seed), start_ns, instruments, ticks_per_second)  # noqa: S311 - a market, not a secret
 
-    def __init__(
-        self,
-        *,
-        seed: int,
-        start_ns: int,
-        instruments: int = 100,
-        ticks_per_second: float = 2_000.0,
-    ) -> None:
-        """Choose the market.
 
-        Args:
-            start_ns: receive time of the first frame, ns UTC.
-            ticks_per_second: trades and quotes together, over all instruments.
-
-        Raises:
-            ValueError: there are no that many symbols, or the rate is not positive.
-        """
-        if not 1 <= instruments <= len(_SYMBOLS):
-            raise ValueError(f"instruments must be 1 to {len(_SYMBOLS)}, not {instruments}")
-        if not (ticks_per_second > 0 and math.isfinite(ticks_per_second)):
-            raise ValueError(f"ticks_per_second must be positive, not {ticks_per_second}")
-        self.seed = seed
-        self.start_ns = start_ns
-        self.instruments = instruments
-        self.ticks_per_second = ticks_per_second
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """The instruments' symbols, most traded first."""
-        return tuple(symbol for symbol, _, _ in _SYMBOLS[: self.instruments])
-
-    def __iter__(self) -> Iterator[MergedFrame]:
-        random = Random(self.seed)  # noqa: S311 - a market, not a secret
-        # Few instruments make most of the trades, as on a real venue.
-        weights = [1.0 / (rank + 4.0) for rank in range(self.instruments)]
-        cumulative = list(accumulate(weights))
-        rates = [self.ticks_per_second * weight / cumulative[-1] for weight in weights]
-        market = [
-            _new_instrument(random, *each, rate, self.start_ns)
-            for each, rate in zip(_SYMBOLS[: self.instruments], rates, strict=True)
-        ]
-        line = 1
-        yield self.start_ns, 0, "H", EXCHANGE_INFO, _exchange_info(market), line
-        uniform, gauss, choose = random.random, random.gauss, random.choices
-        mean_gap_ns = NS / self.ticks_per_second
-        now = float(self.start_ns)
-        common, common_step = 0.0, COMMON_MOVE / math.sqrt(60.0 * self.ticks_per_second)
-        while True:
-            for each in choose(market, cum_weights=cumulative, k=64):
-                now -= math.log(1.0 - uniform()) * mean_gap_ns
-                recv_ns = int(now)
-                common += gauss(0.0, common_step)
-                _step(each, uniform(), gauss(0.0, 1.0), common)
+def _frames(random: Random, start_ns: int, instruments: int, ticks_per_second: float) -> Iterator[MergedFrame]:
+    # Few instruments make most of the trades, as on a real venue.
+    weights = [1.0 / (rank + 4.0) for rank in range(instruments)]
+    cumulative = list(accumulate(weights))
+    rates = [ticks_per_second * weight / cumulative[-1] for weight in weights]
+    market = [
+        _new_instrument(random, *each, rate, start_ns)
+        for each, rate in zip(_SYMBOLS[:instruments], rates, strict=True)
+    ]
+    line = 1
+    yield start_ns, 0, "H", EXCHANGE_INFO, _exchange_info(market), line
+    uniform, gauss, choose = random.random, random.gauss, random.choices
+    mean_gap_ns = NS / ticks_per_second
+    common, common_step = 0.0, COMMON_MOVE / math.sqrt(60.0 * ticks_per_second)
+    elapsed_ns = 0.0
+    while True:
+        for each in choose(market, cum_weights=cumulative, k=64):
+            elapsed_ns -= math.log(1.0 - uniform()) * mean_gap_ns
+            recv_ns = start_ns + int(elapsed_ns)
+            common += gauss(0.0, common_step)
+            _step(each, uniform(), gauss(0.0, 1.0), common)
+            line += 1
+            if uniform() < TRADE_SHARE:
+                yield recv_ns, 0, "F", REF, _trade(each, recv_ns, uniform(), gauss(0.0, 1.0)), line
+            else:
+                yield recv_ns, 0, "F", REF, _quote(each, uniform(), uniform()), line
+            if recv_ns >= each.ticker_due_ns:
+                each.ticker_due_ns = recv_ns + TICKER_EVERY_NS
                 line += 1
-                traded = uniform() < 0.45
-                frame = _trade(each, recv_ns, uniform(), gauss(0.0, 1.0)) if traded else _quote(each, uniform(), uniform())
-                yield recv_ns, 0, "F", REF, frame, line
-                if recv_ns >= each.ticker_due_ns:
-                    each.ticker_due_ns = recv_ns + TICKER_EVERY_NS
-                    line += 1
-                    yield recv_ns, 0, "F", REF, _ticker(each, recv_ns), line
+                yield recv_ns, 0, "F", REF, _ticker(each, recv_ns), line
 
 
 def _step(each: _Instrument, chance: float, shock: float, common: float) -> None:
@@ -163,9 +152,11 @@ def _trade(each: _Instrument, recv_ns: int, chance: float, size: float) -> bytes
     each.trades += 1
     each.trade_id += 1
     event_ms = recv_ns // 1_000_000 - 2
-    return b'{"stream":"%b@trade","data":{"e":"trade","E":%d,"s":"%b","t":%d,"p":"%b","q":"%b","T":%d,"m":%b,"M":true}}' % (
-        each.stream, event_ms, each.symbol.encode(), each.trade_id, b"%.8f" % price, b"%.8f" % qty,
-        event_ms - 1, b"false" if bought else b"true",
+    return (
+        b'{"stream":"%b@trade","data":{"e":"trade","E":%d,"s":"%b","t":%d,"p":"%.8f","q":"%.8f",'
+        b'"T":%d,"m":%b,"M":true}}'
+    ) % (
+        each.stream, event_ms, each.symbol.encode(), each.trade_id, price, qty, event_ms - 1, b"false" if bought else b"true",
     )  # fmt: skip
 
 
@@ -233,7 +224,11 @@ def _symbols() -> list[tuple[str, float, float]]:
     """Return symbol, price in its quote currency and worth of one unit of its base in USDT, most traded first."""
     dollars = [(f"{base}USDT", worth, worth) for base, worth in BASES.items()]
     # Prices in BTC of small coins would have too few ticks in eight decimals.
-    bitcoins = [(f"{base}BTC", worth / BASES["BTC"], worth) for base, worth in BASES.items() if base != "BTC" and worth > 0.5]
+    bitcoins = [
+        (f"{base}BTC", worth / BASES["BTC"], worth)
+        for base, worth in BASES.items()
+        if base != "BTC" and worth > 0.5
+    ]
     euros = [(f"{base}EUR", worth / EUR_IN_USDT, worth) for base, worth in BASES.items()]
     others = [pair for pairs in zip_longest(euros, bitcoins) for pair in pairs if pair is not None]
     return dollars + others

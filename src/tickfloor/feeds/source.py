@@ -1,6 +1,6 @@
 """Where a feed's frames come from: recorded files or the simulated market, behind one face."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Protocol
 
 from tickfloor.contracts.errors import CaptureError
@@ -17,7 +17,7 @@ class FrameSource(Protocol):
     venues: tuple[str, ...]
     """venue by the index that a frame carries"""
 
-    def frames(self) -> Iterator[MergedFrame]:
+    def frames(self) -> Generator[MergedFrame]:
         """Yield every frame, from the beginning."""
 
     def progress(self) -> float:
@@ -43,9 +43,9 @@ class CaptureFiles:
                 self._refused.append(FeedProblem(file=path, line=1, reason=str(error)))
         self.venues = tuple(capture.venue or "" for capture in self._captures)
 
-    def frames(self) -> Iterator[MergedFrame]:
+    def frames(self) -> Generator[MergedFrame]:
         """Yield every line of every capture by receive time."""
-        return merge(self._captures)
+        yield from merge(self._captures)
 
     def progress(self) -> float:
         """Return the share of compressed bytes that has been read."""
@@ -74,16 +74,14 @@ class SimulatedFrames:
         self._settings = settings
         self.venues = ("binance",)
 
-    def frames(self) -> Iterator[MergedFrame]:
+    def frames(self) -> Generator[MergedFrame]:
         """Yield frames for ever; the same settings give the same frames."""
         settings = self._settings
-        return iter(
-            SimulatedMarket(
-                instruments=settings.instruments,
-                ticks_per_second=settings.ticks_per_second,
-                seed=settings.seed,
-                start_ns=settings.start_ns,
-            )
+        yield from SimulatedMarket(
+            instruments=settings.instruments,
+            ticks_per_second=settings.ticks_per_second,
+            seed=settings.seed,
+            start_ns=settings.start_ns,
         )
 
     def progress(self) -> float:

@@ -1,7 +1,7 @@
 """The feed worker: the single writer of its tape and board."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import msgspec
 
@@ -77,7 +77,7 @@ class FeedWorker:
                 self._publishers[venue] = publisher
                 self._adapters[venue] = BinanceAdapter(venue, publisher, audit=self._audit)
         self._by_index = [self._adapters.get(venue) for venue in self._source.venues]
-        self._frames: Iterator[MergedFrame] | None = None
+        self._frames: Generator[MergedFrame] | None = None
         self._next: MergedFrame | None = None
         self._due_seconds = 0.0
         self._frame_count = 0
@@ -135,7 +135,9 @@ class FeedWorker:
         self._runtime.wait_for_message(seconds)
 
     def close(self) -> None:
-        """Let go of the shared memory."""
+        """Let go of the source and of the shared memory."""
+        if self._frames is not None:
+            self._frames.close()
         self._tape.close()
         self._board.close()
 
@@ -218,7 +220,9 @@ class FeedWorker:
             self._runtime.poll_messages()
             self._while_waiting()
             if time.monotonic() > until:
-                raise TickfloorError(f"the catalogue did not answer for {venue}:{symbol} within {_ASSIGN_SECONDS:.0f} s")
+                raise TickfloorError(
+                    f"the catalogue did not answer for {venue}:{symbol} within {_ASSIGN_SECONDS:.0f} s"
+                )
         instrument: Instrument = self._assigned
         self._instruments.append(instrument)
         return instrument

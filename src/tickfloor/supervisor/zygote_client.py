@@ -72,7 +72,7 @@ class ZygoteClient:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # One thread, whatever a library would like: a process with threads cannot be forked safely.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-I", "-m", "tickfloor.supervisor.zygote", str(its.fileno()), str(os.getpid())],
             pass_fds=(its.fileno(),),
             stdin=subprocess.DEVNULL,

@@ -14,10 +14,14 @@ from tickfloor.traders.language.nodes import (
     All,
     Any,
     Arithmetic,
+    BarValue,
     Calculation,
+    Column,
     Comparison,
     Condition,
     Cross,
+    IndicatorValue,
+    Market,
     Negative,
     Number,
     NumberNode,
@@ -37,8 +41,8 @@ def value_of(node: NumberNode, slot_of: Slots) -> Value:
     match node:
         case Number(value=constant):
             return lambda frame: constant  # noqa: ARG005
-        case Arithmetic(operator=operator, left=left, right=right):
-            return _binary(ARITHMETIC[operator], value_of(left, slot_of), value_of(right, slot_of))
+        case Arithmetic():
+            return _arithmetic(node, slot_of)
         case Negative(operand=operand):
             inner = value_of(operand, slot_of)
             return lambda frame: -inner(frame)
@@ -54,8 +58,18 @@ def value_of(node: NumberNode, slot_of: Slots) -> Value:
             return lambda frame: frame[slot]
 
 
-def _binary(function: Callable[[float, float], float], left: Value, right: Value) -> Value:
-    return lambda frame: function(left(frame), right(frame))
+def _arithmetic(node: Arithmetic, slot_of: Slots) -> Value:
+    function = ARITHMETIC[node.operator]
+    match node:
+        case Arithmetic(left=Number(value=constant), right=Market() | BarValue() | IndicatorValue() as column):
+            slot = slot_of(column)
+            return lambda frame: function(constant, frame[slot])
+        case Arithmetic(left=Market() | BarValue() | IndicatorValue() as column, right=Number(value=constant)):
+            slot = slot_of(column)
+            return lambda frame: function(frame[slot], constant)
+        case _:
+            left, right = value_of(node.left, slot_of), value_of(node.right, slot_of)
+            return lambda frame: function(left(frame), right(frame))
 
 
 def test_of(condition: Condition, slot_of: Slots) -> Test:
@@ -118,13 +132,20 @@ def threshold(comparison: Comparison) -> tuple[NumberNode, float] | None:
 def _comparison(node: Comparison, slot_of: Slots) -> Test:
     found = threshold(node)
     if found is None:
+        if isinstance(node.left, Column):
+            return _compare_column(node.operator, slot_of(node.left), value_of(node.right, slot_of))
+        if isinstance(node.right, Column):
+            return _compare_column(_MIRRORED[node.operator], slot_of(node.right), value_of(node.left, slot_of))
         return _compare_values(node.operator, value_of(node.left, slot_of), value_of(node.right, slot_of))
     operator = _MIRRORED[node.operator] if isinstance(node.left, Number) else node.operator
     return _compare_constant(operator, slot_of(found[0]), found[1])
 
 
+# One closure per operator and shape below: calls are most of what a thousand traders cost. An unknown operand makes
+# every comparison but != false by itself.
+
+
 def _compare_constant(operator: str, slot: int, constant: float) -> Test:
-    # One closure per operator: this is most of what a thousand traders cost. NaN makes all but != false by itself.
     match operator:
         case "<":
             return lambda current, _: current[slot] < constant
@@ -138,6 +159,20 @@ def _compare_constant(operator: str, slot: int, constant: float) -> Test:
             return lambda current, _: current[slot] == constant
         case _:
             return lambda current, _: current[slot] != constant == constant and current[slot] == current[slot]
+
+
+def _compare_column(operator: str, slot: int, value: Value) -> Test:
+    match operator:
+        case "<":
+            return lambda current, _: current[slot] < value(current)
+        case "<=":
+            return lambda current, _: current[slot] <= value(current)
+        case ">":
+            return lambda current, _: current[slot] > value(current)
+        case ">=":
+            return lambda current, _: current[slot] >= value(current)
+        case _:
+            return _compare_values(operator, lambda frame: frame[slot], value)
 
 
 def _compare_values(operator: str, left: Value, right: Value) -> Test:
@@ -163,6 +198,9 @@ def _compare_values(operator: str, left: Value, right: Value) -> Test:
 
 def _cross(node: Cross, slot_of: Slots) -> Test:
     lower, upper = (node.right, node.left) if node.above else (node.left, node.right)
+    if isinstance(lower, Column) and isinstance(upper, Column) and not node.negated:
+        below, above = slot_of(lower), slot_of(upper)
+        return lambda current, previous: current[above] > current[below] and previous[above] <= previous[below]
     low, high = value_of(lower, slot_of), value_of(upper, slot_of)
     if not node.negated:
         return lambda current, previous: high(current) > low(current) and high(previous) <= low(previous)

@@ -177,7 +177,11 @@ class TraderWorker:
         if ahead <= 0:
             return
         since = time.monotonic() - self._saved_at
-        if ahead >= self._checkpoint_every or since >= _CHECKPOINT_SECONDS or (idle and since >= _IDLE_CHECKPOINT_SECONDS):
+        if (
+            ahead >= self._checkpoint_every
+            or since >= _CHECKPOINT_SECONDS
+            or (idle and since >= _IDLE_CHECKPOINT_SECONDS)
+        ):
             self._save()
 
     def _save(self) -> None:

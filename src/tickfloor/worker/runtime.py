@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from tickfloor.contracts.errors import TickfloorError
@@ -185,8 +186,14 @@ class Runtime:
 
 
 def _open_descriptors(expected: set[int]) -> int:
-    listing = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY)
+    listed = {int(path.name) for path in Path("/proc/self/fd").iterdir()}
+    return sum(_is_open(fd) for fd in listed - expected)
+
+
+def _is_open(fd: int) -> bool:
+    """Say whether a descriptor is open still; the one that the listing itself used is not."""
     try:
-        return len({int(name) for name in os.listdir(listing)} - expected - {listing})
-    finally:
-        os.close(listing)
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True

@@ -170,7 +170,9 @@ def kline_handler(symbol: str, klines: dict[tuple[str, str], Candle]) -> Handler
     return on_kline
 
 
-def ticker_handler(writer: InstrumentWriter, decoder: Decoder[Combined[Ticker]] | Decoder[Combined[MiniTicker]]) -> Handler:  # fmt: skip
+def ticker_handler(
+    writer: InstrumentWriter, decoder: Decoder[Combined[Ticker]] | Decoder[Combined[MiniTicker]]
+) -> Handler:
     """Return the handler of a ``ticker`` or ``miniTicker`` stream, by its decoder."""
     decode, symbol = decoder.decode, writer.instrument.symbol
 
