@@ -178,6 +178,7 @@ class Floor:
                         "doorbell": doorbells[index],
                     },
                     cleanup_seconds=_CLEANUP_SECONDS,
+                    from_template=True,
                     on_ready=self._resume_trader,
                 )
             )
@@ -209,6 +210,7 @@ class Floor:
                     **{f"doorbell-{index}": fd for index, fd in doorbells.items()},
                 },
                 cleanup_seconds=_CLEANUP_SECONDS,
+                from_template=True,
                 on_ready=_begin,
             )
         )
@@ -223,6 +225,7 @@ class Floor:
                 settings=LoggerSettings(level=config.log_level, form=config.log_form, path=config.log_file),
                 descriptors={},
                 cleanup_seconds=_FLUSH_SECONDS,
+                from_template=False,
                 on_ready=self._logger_ready,
             )
         )
@@ -236,6 +239,7 @@ class Floor:
                 settings=StorageSettings(url=self._config.database_url, run=f"{self.run_id:016x}"),
                 descriptors={},
                 cleanup_seconds=_FLUSH_SECONDS,
+                from_template=False,
                 on_ready=self._storage_ready,
             )
         )
@@ -249,6 +253,7 @@ class Floor:
                 settings=view,
                 descriptors={"board": board},
                 cleanup_seconds=_CLEANUP_SECONDS,
+                from_template=False,
                 on_ready=_nothing,
             )
         )

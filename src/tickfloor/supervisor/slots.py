@@ -18,6 +18,7 @@ class SlotSpec:
         entry: ``module:factory`` of the worker, imported in the worker only.
         descriptors: handed to every incarnation, by name.
         cleanup_seconds: what its cleanup may take before it is forced.
+        from_template: fork a process that has loaded the entry already, for quick replacement.
         on_ready: tells each incarnation what it is to do, once it is ready.
     """
 
@@ -27,6 +28,7 @@ class SlotSpec:
     settings: WorkerSettings
     descriptors: Mapping[str, int]
     cleanup_seconds: float
+    from_template: bool
     on_ready: Callable[["WorkerProcess"], Awaitable[None]]
 
 

@@ -124,6 +124,7 @@ class Supervisor:
                 run_id=self._run_id,
                 connection=its,
                 descriptors=spec.descriptors,
+                from_template=spec.from_template,
             )
         finally:
             its.close()

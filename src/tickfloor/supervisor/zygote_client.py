@@ -44,6 +44,7 @@ class ZygoteClient:
         run_id: int,
         connection: socket.socket,
         descriptors: Mapping[str, int],
+        from_template: bool,
     ) -> int:
         """Return the pid of a new worker, a child of this process.
 
@@ -51,7 +52,7 @@ class ZygoteClient:
             WorkerError: the zygote does not start, or does not answer.
         """
         request = msgspec.msgpack.encode(
-            SpawnRequest(entry, slot, incarnation, run_id, os.getpid(), tuple(descriptors))
+            SpawnRequest(entry, slot, incarnation, run_id, os.getpid(), tuple(descriptors), from_template)
         )
         fds = [connection.fileno(), *descriptors.values()]
         if self._process is not None and self._process.poll() is not None:
