@@ -58,7 +58,7 @@ def serve(control: socket.socket, supervisor: int) -> None:
         if request.from_template:
             template = templates.get(request.entry)
             if template is None or not template.alive():
-                others = [control, *templates.values()]
+                others: list[socket.socket | Template] = [control, *templates.values()]
                 template = templates[request.entry] = Template(request.entry, others, descriptors)
             pid = template.fork(body, descriptors)
             if pid:
