@@ -3,44 +3,55 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check lint bench stress clean
 
 help: ## Show what there is to make.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-$(STAMP): requirements.lock pyproject.toml
+$(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "tickfloor needs Python 3.11 or newer; say which with make PYTHON=python3.12")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "setting up $(VENV) (once; a minute or two)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $(STAMP)
+	@echo "setting up $(VENV), once; it takes a minute or two"
+	@$(PYTHON) -m venv $(VENV)
 
-setup: $(STAMP) ## Make .venv with the tickfloor command in it.
+# One stamp a lock: what only developers need is not asked of somebody who wants to run a floor.
+$(VENV)/.ready: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@$(PIP) --requirement requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: requirements-dev.lock $(VENV)/.ready
+	@$(PIP) --requirement requirements-dev.lock
+	@touch $@
+
+$(VENV)/.ready-bench: requirements-bench.lock $(VENV)/.ready-dev
+	@$(PIP) --requirement requirements-bench.lock
+	@touch $@
+
+setup: $(VENV)/.ready ## Make .venv with the tickfloor command in it.
 
 run: setup ## Run the floor on a simulated market; ARGS=--seconds=20 ends by itself.
 	@$(BIN)/tickfloor demo $(ARGS)
 
-test: setup ## Run the tests.
+test: $(VENV)/.ready-dev ## Run the tests.
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: setup
+lint: $(VENV)/.ready-dev ## Lint, types and architecture.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-check: lint ## Lint, types, architecture and the fast tests.
+check: lint ## Lint, types, architecture, and the fast tests.
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-bench: setup ## Run every benchmark and render docs/performance.md.
+bench: $(VENV)/.ready-bench ## Run every benchmark and render docs/performance.md.
 	@$(BIN)/python -m benchmarks.run_all $(ARGS)
 
-stress: setup ## Run the stress tests: minutes, with outcome tables.
+stress: $(VENV)/.ready-dev ## Run the stress tests: minutes, with outcome tables.
 	@$(BIN)/python -m stress.run_all $(ARGS)
 
 clean: ## Remove what was set up and cached.
