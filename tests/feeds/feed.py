@@ -21,7 +21,6 @@ class Feed:
         """Give frames to the adapter, flush, and return the records they made."""
         before = self.tape.sequence
         for payload in payloads:
-            self.publisher.tick(recv_ns)
             self.adapter.on_frame(recv_ns, payload)
         self.publisher.flush()
         return self.tape.records[before:]

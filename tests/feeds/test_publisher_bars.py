@@ -124,7 +124,7 @@ def test_a_record_that_reaches_the_end_closes_every_instrument_s_bars_first():
 
 def test_longer_bars_close_after_shorter_ones_and_all_but_the_last_say_more():
     feed = Feed()
-    hour = START_MS - START_MS % 3_600_000
+    hour = START_MS - START_MS % 3_600_000 - 2 * 3_600_000
     feed.send(hour * NS, frames.trade(1, hour, 10, 1))
     records = feed.send((hour + 3_600_000) * NS, frames.trade(2, hour + 3_600_000, 11, 1))
     closes = [record for record in records if record.kind == Kind.BAR_CLOSE]
@@ -184,11 +184,11 @@ def test_a_late_trade_of_a_minute_without_bar_inserts_one():
 
 def test_a_late_trade_of_a_bar_the_board_no_longer_keeps_is_counted():
     feed = Feed(depth=3)
-    for number in range(10):
+    for number in range(6):
         time_ms = START_MS + number * MINUTE_MS
         feed.send(time_ms * NS, frames.trade(number + 1, time_ms, 10, 1))
-    records = feed.send((START_MS + 9 * MINUTE_MS) * NS, frames.trade(11, START_MS, 99, 1))
+    records = feed.send((START_MS + 5 * MINUTE_MS) * NS, frames.trade(7, START_MS, 99, 1))
     assert [Kind(record.kind) for record in records] == [Kind.TRADE, Kind.BAR_REVISED]
     assert records[1].code == Interval.M5
     assert feed.publisher.writers[0].lost_revisions == 1
-    assert len(feed.board.closed[0, Interval.M1]) == 9
+    assert len(feed.board.closed[0, Interval.M1]) == 5

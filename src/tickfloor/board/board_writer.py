@@ -58,7 +58,7 @@ class BoardWriter:
         self._mapping = segment.map_writable(fd)
         segment.check_header(self._mapping, BOARD_MAGIC, LAYOUT_VERSION, run_id)
         segment.claim_writer(self._mapping, incarnation)
-        self._layout = layout_of(self._mapping)
+        self.layout = layout_of(self._mapping)
         self._words = fences.Words(self._mapping)
         self._count = self._words.word(COUNT_OFFSET)
         self._updates = self._words.word(UPDATES_OFFSET)
@@ -76,33 +76,33 @@ class BoardWriter:
             OutOfMemoryError: the host lacks the memory for its bars.
         """
         row = instrument.id
-        if row >= self._layout.capacity:
+        if row >= self.layout.capacity:
             raise BoardFullError(
-                f"the board has {self._layout.capacity} rows and all are taken: no room for {instrument.key}; "
+                f"the board has {self.layout.capacity} rows and all are taken: no room for {instrument.key}; "
                 "raise board_instruments"
             )
         identity = instrument.venue.encode(), instrument.symbol.encode()
         if len(identity[0]) > 32 or len(identity[1]) > 96:
             raise BoardFullError(f"the name {instrument.key!r} is too long for the board (32 and 96 bytes)")
         self._identify(instrument, IDENTITY.pack(*identity))
-        segment.reserve(self._fd, self._layout.bars(row), self._layout.bars_bytes, "board")
-        self._rows[row] = TwoSlotWriter(self._words, self._mapping, self._layout.row(row), ROW)
-        self._books[row] = TwoSlotWriter(self._words, self._mapping, self._layout.book(row), BOOK)
+        segment.reserve(self._fd, self.layout.bars(row), self.layout.bars_bytes, "board")
+        self._rows[row] = TwoSlotWriter(self._words, self._mapping, self.layout.row(row), ROW)
+        self._books[row] = TwoSlotWriter(self._words, self._mapping, self.layout.book(row), BOOK)
         for interval in Interval:
-            self._series[row, interval] = _SeriesWriter(self._words, self._mapping, self._layout, row, interval)
+            self._series[row, interval] = _SeriesWriter(self._words, self._mapping, self.layout, row, interval)
         if row >= self._count.load():
             self._count.store(row + 1)
 
     def _identify(self, instrument: Instrument, identity: bytes) -> None:
-        at = self._layout.identity(instrument.id)
+        at = self.layout.identity(instrument.id)
         found = self._mapping[at : at + IDENTITY.size]
         if found == identity:
             # Taken over: left as it is, because readers may be looking.
             return
         if any(found):
+            venue, symbol = (name.rstrip(b"\0").decode() for name in IDENTITY.unpack(found))
             raise LayoutMismatchError(
-                f"row {instrument.id} of the board belongs to {found.replace(bytes(1), b'').decode()}, "
-                f"not to {instrument.key}"
+                f"row {instrument.id} of the board belongs to {venue}:{symbol}, not to {instrument.key}"
             )
         self._mapping[at : at + IDENTITY.size] = identity
 

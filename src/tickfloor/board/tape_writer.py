@@ -83,6 +83,8 @@ class TapeWriter:
         wait_for_readers: bool = False,
         while_waiting: Callable[[], None] | None = None,
     ) -> None:
+        for index in doorbells:
+            reader_offset(index)
         self._mapping = segment.map_writable(tape_fd)
         segment.check_header(self._mapping, TAPE_MAGIC, LAYOUT_VERSION, run_id)
         self._readers = segment.map_writable(readers_fd)

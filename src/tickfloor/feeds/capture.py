@@ -199,9 +199,11 @@ class Capture:
                         if not chunk.startswith(_GZIP_MAGIC[:1]):
                             raise _EndsHereError("there is something else after the gzip data")
                         member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                    before = member.copy()
                     try:
                         text = member.decompress(chunk, MAX_PIECE_BYTES)
                     except zlib.error as error:
+                        yield from _salvaged(before, chunk)
                         raise _EndsHereError(f"the gzip data is damaged ({error})") from error
                     chunk = member.unused_data if member.eof else member.unconsumed_tail
                     if text:
@@ -216,6 +218,17 @@ class Capture:
 
 class _EndsHereError(Exception):
     """Nothing more of the file can be read."""
+
+
+def _salvaged(member: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
+    """Yield what decompresses up to the damage; zlib keeps back all of a piece that has an error in it."""
+    for at in range(len(chunk)):
+        try:
+            text = member.decompress(chunk[at : at + 1])
+        except zlib.error:
+            return
+        if text:
+            yield text
 
 
 def _what_is_wrong(line: bytes) -> str:

@@ -1,7 +1,6 @@
 """Everything that is published for one instrument."""
 
 import math
-from enum import IntFlag
 from typing import Final, Protocol
 
 from tickfloor.board.row import Field, empty_row
@@ -11,44 +10,36 @@ from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Flag, Kind, Quality, Side, StatsPart
 from tickfloor.feeds.decimals import decimals_of
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.late_trades import revise_on_board
+from tickfloor.feeds.instrument_bars import DAY_HIGH, DAY_LOW, ClosedBar, InstrumentBars
 from tickfloor.feeds.ports import BarObserver, BoardPort, TapePort
-from tickfloor.market.bars import LONGER, FormingBars
+from tickfloor.market.bars import FormingBars
 from tickfloor.market.book import OrderBook
 from tickfloor.market.venue_clock import VenueClock
 
 # The hot path indexes lists with these: an enum member would cost a conversion each time.
 SEQUENCE, TS_EVENT, TS_INIT, LAST, LAST_QTY, LAST_SIDE = map(int, tuple(Field)[:6])
 BID, BID_SIZE, ASK, ASK_SIZE = map(int, (Field.BID, Field.BID_SIZE, Field.ASK, Field.ASK_SIZE))
-DAY_OPEN, DAY_HIGH, DAY_LOW = map(int, (Field.DAY_OPEN, Field.DAY_HIGH, Field.DAY_LOW))
 DELTA, BOUGHT, SOLD = map(int, (Field.CUMULATIVE_DELTA, Field.BUY_VOLUME, Field.SELL_VOLUME))
-TRADES, LATE_TRADES = int(Field.TRADES), int(Field.LATE_TRADES)
+TRADES, LATE_TRADES, LAST_US = map(int, (Field.TRADES, Field.LATE_TRADES, Field.LAST_US))
 OPEN, HIGH, LOW, CLOSE, VOLUME = map(int, tuple(BarField)[1:6])
 QUOTE_VOLUME, BUY_VOLUME, BAR_TRADES, FIRST_MS, LAST_MS = map(int, tuple(BarField)[6:])
 TRADE, QUOTE, BOOK = int(Kind.TRADE), int(Kind.QUOTE), int(Kind.BOOK)
 MORE = int(Flag.MORE)
 BUY = int(Side.BUY)
 
-DAY_NS: Final = Interval.D1.ns
-MAX_LATE_NS: Final = DAY_NS
-NEVER_NS: Final = 1 << 63
+MAX_LATE_NS: Final = Interval.D1.ns
 BOOK_LEVELS: Final = 20
 LEARNING_RECORDS: Final = 256
 NO_TIME: Final = 0
 """Given as venue time where the venue sends none."""
 
 
-class Dirty(IntFlag):
-    """What of an instrument's board state is older than the tape."""
-
-    ROW = 1
-    MINUTE = 2
-    LONGER = 4
-    BOOK = 8
-
-
-ROW = int(Dirty.ROW)
-ROW_AND_MINUTE = int(Dirty.ROW | Dirty.MINUTE)
+# What of an instrument's board state is older than the tape: plain integers, an IntFlag costs 0.8 µs a use.
+DIRTY_ROW: Final = 1
+DIRTY_MINUTE: Final = 2
+DIRTY_LONGER: Final = 4
+DIRTY_BOOK: Final = 8
+ROW_AND_MINUTE: Final = DIRTY_ROW | DIRTY_MINUTE
 
 
 class Venue(Protocol):
@@ -79,26 +70,23 @@ class InstrumentWriter:
 
     Times are ns UTC: ``ts_event`` the venue's, ``ts_init`` when it was received. Every method refuses what
     cannot be with a :class:`FrameError` before anything changes. Row values follow the records in their order,
-    late trades too: LAST is the newest trade id's price.
+    but a trade that is older than LAST leaves LAST alone, as it does in the traders.
 
     Attributes:
         instrument: which one.
         row: its board row, in the order of :class:`~tickfloor.board.row.Field`.
         forming: its forming bars.
-        forming_end_ns: earliest end of its forming bars.
         id_gaps: times a trade id was not the one after the last.
         missed_trades: ids left out by those gaps.
         duplicates: trades dropped because their id was not new.
-        lost_revisions: late trades whose bar the board no longer keeps, once per interval.
         quotes_from_ticker: the venue sends best prices; the book does not make quotes any more.
     """
 
     __slots__ = (
+        "_bars",
         "_book_bids_asks",
         "_book_gap",
         "_book_update_id",
-        "_day",
-        "_day_first_ms",
         "_dirty",
         "_expected_id",
         "_id",
@@ -110,10 +98,8 @@ class InstrumentWriter:
         "_unsettled",
         "duplicates",
         "forming",
-        "forming_end_ns",
         "id_gaps",
         "instrument",
-        "lost_revisions",
         "missed_trades",
         "quotes_from_ticker",
         "row",
@@ -122,12 +108,11 @@ class InstrumentWriter:
     def __init__(self, publisher: Venue, instrument: Instrument) -> None:
         self.instrument = instrument
         self.row = empty_row()
-        self.forming = FormingBars()
-        self.forming_end_ns = NEVER_NS
+        self._bars = InstrumentBars(publisher.board, instrument.id, self.row, publisher.bar_slots)
+        self.forming: FormingBars = self._bars.forming
         self.id_gaps = 0
         self.missed_trades = 0
         self.duplicates = 0
-        self.lost_revisions = 0
         self.quotes_from_ticker = False
         self._publisher = publisher
         self._tape = publisher.tape
@@ -138,8 +123,6 @@ class InstrumentWriter:
         self._book_gap = False
         self._unsettled = True
         self._learning = LEARNING_RECORDS
-        self._day = -1
-        self._day_first_ms = 0
         self._book_update_id = 0
         self._book_bids_asks: OrderBook | None = None
         self._dirty = 0
@@ -148,6 +131,16 @@ class InstrumentWriter:
     def quality(self) -> Quality:
         """How far the instrument's data can be trusted now."""
         return self._quality
+
+    @property
+    def forming_end_ns(self) -> int:
+        """Earliest end of a forming bar, ns UTC of the venue."""
+        return self._bars.end_ns
+
+    @property
+    def lost_revisions(self) -> int:
+        """Late trades whose bar the board no longer keeps, once per interval."""
+        return self._bars.lost_revisions
 
     @property
     def trades(self) -> int:
@@ -196,7 +189,8 @@ class InstrumentWriter:
         minute = self.forming.minute
         row = self.row
         if minute is None:
-            self._begin_minute(ts_event, ts_ms, price, qty, side == BUY)
+            self._bars.begin_minute(ts_event, ts_ms, price, qty, side == BUY, publisher.minute_end_ns)
+            publisher.forming_until(publisher.minute_end_ns)
         else:
             # As market.bars.add_trade, unrolled; tests/feeds/test_publisher_bars.py holds them together.
             if price > minute[HIGH]:
@@ -209,7 +203,7 @@ class InstrumentWriter:
             elif ts_ms < minute[FIRST_MS]:
                 minute[FIRST_MS] = ts_ms
                 minute[OPEN] = price
-                self._note_day_open(ts_ms, price)
+                self._bars.widen_day(ts_event, ts_ms, price)
             minute[VOLUME] += qty
             minute[QUOTE_VOLUME] += price * qty
             if side == BUY:
@@ -227,9 +221,12 @@ class InstrumentWriter:
             row[SOLD] += qty
             row[DELTA] -= qty
         row[TRADES] += 1.0
-        row[LAST] = price
-        row[LAST_QTY] = qty
-        row[LAST_SIDE] = side
+        ts_us = ts_event // 1_000
+        if ts_us >= row[LAST_US]:
+            row[LAST] = price
+            row[LAST_QTY] = qty
+            row[LAST_SIDE] = side
+            row[LAST_US] = ts_us
         row[TS_EVENT] = ts_event
         row[TS_INIT] = ts_init
         tape = self._tape
@@ -256,12 +253,13 @@ class InstrumentWriter:
         publisher = self._publisher
         if ts_event == NO_TIME:
             ts_event = publisher.venue_ns or ts_init
-        elif ts_event >= publisher.minute_end_ns:
-            publisher.advance(ts_event, ts_init)
-        if ts_event > publisher.venue_ns:
-            publisher.venue_ns = ts_event
-        if ts_event - ts_init > publisher.clock.newest_ahead_ns:
-            publisher.observe(ts_event, ts_init)
+        else:
+            if ts_event >= publisher.minute_end_ns:
+                publisher.advance(ts_event, ts_init)
+            if ts_event > publisher.venue_ns:
+                publisher.venue_ns = ts_event
+            if ts_event - ts_init > publisher.clock.newest_ahead_ns:
+                publisher.observe(ts_event, ts_init)
         self.quotes_from_ticker = True
         if self._unsettled:
             self._settle(ts_event, ts_init, bid, bid_size)
@@ -276,7 +274,7 @@ class InstrumentWriter:
         row[SEQUENCE] = tape.sequence
         if not self._dirty:
             publisher.dirty.append(self)
-            self._dirty = ROW
+            self._dirty = DIRTY_ROW
         tape.append(ts_event, ts_init, self._id, QUOTE, 0, 0, bid, bid_size, ask, ask_size)
 
     def book(self, ts_event: int, ts_init: int, book: OrderBook, update_id: int) -> None:
@@ -301,7 +299,7 @@ class InstrumentWriter:
         if quoted:
             row[BID], row[BID_SIZE], row[ASK], row[ASK_SIZE] = bid, bid_size, ask, ask_size
             self._append(ts_event, ts_init, QUOTE, 0, 0, bid, bid_size, ask, ask_size)
-        self._mark(Dirty.ROW | Dirty.BOOK)
+        self._mark(DIRTY_ROW | DIRTY_BOOK)
 
     def book_gap(self, ts_event: int, ts_init: int) -> None:
         """Publish that book events are missing: quality is GAP until :meth:`book` is called again.
@@ -311,7 +309,7 @@ class InstrumentWriter:
         """
         ts_event = self._reach(ts_event, ts_init)
         self._book_gap = True
-        self._mark(Dirty.BOOK)
+        self._mark(DIRTY_BOOK)
         self._requalify(ts_event, ts_init, 0)
 
     def stats(self, ts_event: int, ts_init: int, prices: tuple[float, float, float, float],
@@ -339,7 +337,7 @@ class InstrumentWriter:
         row[Field.PRICE_DECIMALS], row[Field.QTY_DECIMALS] = price_decimals, qty_decimals
         row[Field.TICK_SIZE], row[Field.LOT_SIZE] = tick_size, lot_size
         self._learning = 0
-        self._mark(Dirty.ROW)
+        self._mark(DIRTY_ROW)
 
     def learn_decimals(self, price: float, qty: float) -> None:
         """Widen the row's decimals to those of a price and a quantity, unless the venue has described them."""
@@ -349,35 +347,23 @@ class InstrumentWriter:
                 decimals = decimals_of(value)
                 if not row[field] >= decimals:
                     row[field] = decimals
-            self._mark(Dirty.ROW)
+            self._mark(DIRTY_ROW)
 
     def close_bars(self, boundary_ns: int, ts_init: int) -> None:
         """Close every forming bar that ends at or before ``boundary_ns``, shortest interval first."""
-        board, forming = self._publisher.board, self.forming
-        boundary_ms = boundary_ns // 1_000_000
-        due = [(end_ms, interval) for end_ms, interval in forming.ends() if end_ms <= boundary_ms]
-        observer = self._publisher.observer
-        for number, (end_ms, interval) in enumerate(due, 1):
-            bar = forming.close(interval)
-            slot = board.append_bar(self._id, interval, bar)
-            if observer is not None and interval is Interval.M1:
-                observer.minute_bar(self.instrument, bar)
-            flags = MORE if number < len(due) else 0
-            self._append(end_ms * 1_000_000, ts_init, Kind.BAR_CLOSE, interval, flags,
-                         slot, bar[CLOSE], bar[VOLUME], bar[BAR_TRADES])  # fmt: skip
-        self._note_forming_end()
-        self._mark(Dirty.ROW | Dirty.MINUTE | Dirty.LONGER)
+        for closed in self._bars.close(boundary_ns):
+            self._bar_record(Kind.BAR_CLOSE, closed, ts_init)
+        self._mark(DIRTY_MINUTE | DIRTY_LONGER)
 
     def write_board(self) -> None:
         """Write what changed since the last call."""
         dirty, board, number = self._dirty, self._publisher.board, self._id
         self._dirty = 0
-        if dirty & Dirty.MINUTE:
-            board.write_forming(number, Interval.M1, self.forming.minute)
-        if dirty & Dirty.LONGER:
-            for interval in LONGER:
-                board.write_forming(number, interval, self.forming.closed_part[interval])
-        if dirty & Dirty.BOOK and self._book_bids_asks is not None:
+        if dirty & DIRTY_MINUTE:
+            self._bars.write_minute()
+        if dirty & DIRTY_LONGER:
+            self._bars.write_longer()
+        if dirty & DIRTY_BOOK and self._book_bids_asks is not None:
             board.write_book(number, self._book_update_id, *self._book_bids_asks.top(BOOK_LEVELS))
         board.write_row(number, self.row)
 
@@ -396,60 +382,24 @@ class InstrumentWriter:
         row[DELTA] += qty if bought else -qty
         row[TRADES] += 1.0
         row[LATE_TRADES] += 1.0
-        row[LAST], row[LAST_QTY], row[LAST_SIDE] = price, qty, side
-        if ts_event // DAY_NS == self._day:
-            row[DAY_HIGH] = max(row[DAY_HIGH], price)
-            row[DAY_LOW] = min(row[DAY_LOW], price)
-            self._note_day_open(ts_ms, price)
-        elif ts_event // DAY_NS > self._day:
-            self._begin_day(ts_event, ts_ms, price)
-        revised = []
-        for interval in Interval:
-            end_ns = ts_event - ts_event % interval.ns + interval.ns
-            if end_ns > publisher.minute_start_ns:
-                self.forming.add_late_trade(interval, ts_ms, price, qty, bought)
-                continue
-            found = revise_on_board(publisher.board, self._id, interval, ts_ms, price, qty, bought)
-            if found is None:
-                self.lost_revisions += 1
-            else:
-                revised.append((end_ns, interval, *found))
-        self._append(ts_event, ts_init, TRADE, side, Flag.LATE | MORE if revised else Flag.LATE,
-                     price, qty, trade_id, count)  # fmt: skip
-        for number, (end_ns, interval, index, bar) in enumerate(revised, 1):
-            if publisher.observer is not None and interval is Interval.M1:
-                publisher.observer.minute_bar(self.instrument, bar)
-            self._append(end_ns, ts_init, Kind.BAR_REVISED, interval, MORE if number < len(revised) else 0,
-                         index % publisher.bar_slots, bar[CLOSE], bar[VOLUME], bar[BAR_TRADES])  # fmt: skip
-        self._note_forming_end()
-        publisher.forming_until(self.forming_end_ns)
-        self._mark(Dirty.ROW | Dirty.LONGER)
+        if ts_event // 1_000 >= row[LAST_US]:
+            row[LAST], row[LAST_QTY], row[LAST_SIDE], row[LAST_US] = price, qty, side, ts_event // 1_000
+        revised = self._bars.add_late_trade(ts_event, ts_ms, price, qty, bought, publisher.minute_start_ns)
+        publisher.forming_until(self._bars.end_ns)
+        flags = Flag.LATE | Flag.MORE if revised else Flag.LATE
+        self._append(ts_event, ts_init, TRADE, side, flags, price, qty, trade_id, count)
+        for closed in revised:
+            self._bar_record(Kind.BAR_REVISED, closed, ts_init)
+        self._mark(DIRTY_LONGER)
 
-    def _begin_minute(self, ts_event: int, ts_ms: int, price: float, qty: float, bought: bool) -> None:
-        self.forming.add_trade(ts_ms, price, qty, bought)
-        self.forming_end_ns = self._publisher.minute_end_ns
-        self._publisher.forming_until(self.forming_end_ns)
-        row = self.row
-        if ts_event // DAY_NS != self._day:
-            self._begin_day(ts_event, ts_ms, price)
-        else:
-            row[DAY_HIGH] = max(row[DAY_HIGH], price)
-            row[DAY_LOW] = min(row[DAY_LOW], price)
-            self._note_day_open(ts_ms, price)
-
-    def _begin_day(self, ts_event: int, ts_ms: int, price: float) -> None:
-        self._day = ts_event // DAY_NS
-        self._day_first_ms = ts_ms
-        self.row[DAY_OPEN] = self.row[DAY_HIGH] = self.row[DAY_LOW] = price
-
-    def _note_day_open(self, ts_ms: int, price: float) -> None:
-        if ts_ms < self._day_first_ms:
-            self._day_first_ms = ts_ms
-            self.row[DAY_OPEN] = price
-
-    def _note_forming_end(self) -> None:
-        ends = self.forming.ends()
-        self.forming_end_ns = ends[0][0] * 1_000_000 if ends else NEVER_NS
+    def _bar_record(self, kind: Kind, closed: ClosedBar, ts_init: int) -> None:
+        """Append the record of a bar that closed or was revised."""
+        interval, end_ns, slot, bar, more = closed
+        observer = self._publisher.observer
+        if observer is not None and interval is Interval.M1:
+            observer.minute_bar(self.instrument, bar)
+        self._append(end_ns, ts_init, kind, interval, MORE if more else 0,
+                     slot, bar[CLOSE], bar[VOLUME], bar[BAR_TRADES])  # fmt: skip
 
     def _settle_trade(self, ts_event: int, ts_init: int, trade_id: int, price: float, qty: float) -> None:
         """Handle what is not the usual next trade: the first, one after a gap, one after that."""
@@ -494,7 +444,7 @@ class InstrumentWriter:
         """Append a record of this instrument and note it on the row."""
         row = self.row
         row[TS_EVENT], row[TS_INIT], row[SEQUENCE] = ts_event, ts_init, self._tape.sequence
-        self._mark(ROW)
+        self._mark(DIRTY_ROW)
         self._tape.append(ts_event, ts_init, self._id, kind, code, flags, a, b, c, d)
 
     def _mark(self, what: int) -> None:

@@ -68,30 +68,40 @@ class _Instrument:
     ticker_due_ns: int = 0
 
 
-def simulated_symbols(instruments: int) -> tuple[str, ...]:
-    """Return the symbols of a market of so many instruments, most traded first."""
-    return tuple(symbol for symbol, _, _ in _SYMBOLS[:instruments])
+class SimulatedMarket:
+    """An endless market; iterate for frames in due order, as from :func:`tickfloor.feeds.merge.merge`.
 
-
-def simulated_frames(
-    *, seed: int, start_ns: int, instruments: int = 100, ticks_per_second: float = 2_000.0
-) -> Iterator[MergedFrame]:
-    """Return an endless market's frames in due order, as :func:`tickfloor.feeds.merge.merge` does of captures.
-
-    The first item is an exchangeInfo body. Whoever runs it live waits until a frame's receive time.
-
-    Args:
-        start_ns: receive time of the first frame, ns UTC.
-        ticks_per_second: trades and quotes together, over all instruments; 24 h statistics come besides.
-
-    Raises:
-        ValueError: there are not so many symbols, or the rate is not positive.
+    The first item is an exchangeInfo body. Whoever runs it live waits until a frame's receive time. Iterating
+    again begins again with the same frames.
     """
-    if not 1 <= instruments <= len(_SYMBOLS):
-        raise ValueError(f"instruments must be 1 to {len(_SYMBOLS)}, not {instruments}")
-    if not (ticks_per_second > 0 and math.isfinite(ticks_per_second)):
-        raise ValueError(f"ticks_per_second must be positive, not {ticks_per_second}")
-    return _frames(Random(seed), start_ns, instruments, ticks_per_second)  # noqa: S311 - a market, not a secret
+
+    def __init__(self, *, seed: int, start_ns: int, instruments: int = 100, ticks_per_second: float = 2_000.0) -> None:
+        """Choose the market.
+
+        Args:
+            start_ns: receive time of the first frame, ns UTC.
+            ticks_per_second: trades and quotes together, over all instruments; 24 h statistics come besides.
+
+        Raises:
+            ValueError: there are not so many symbols, or the rate is not positive.
+        """
+        if not 1 <= instruments <= len(_SYMBOLS):
+            raise ValueError(f"instruments must be 1 to {len(_SYMBOLS)}, not {instruments}")
+        if not (ticks_per_second > 0 and math.isfinite(ticks_per_second)):
+            raise ValueError(f"ticks_per_second must be positive, not {ticks_per_second}")
+        self.seed = seed
+        self.start_ns = start_ns
+        self.instruments = instruments
+        self.ticks_per_second = ticks_per_second
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The instruments' symbols, most traded first."""
+        return tuple(symbol for symbol, _, _ in _SYMBOLS[: self.instruments])
+
+    def __iter__(self) -> Iterator[MergedFrame]:
+        random = Random(self.seed)  # noqa: S311 - a market, not a secret
+        return _frames(random, self.start_ns, self.instruments, self.ticks_per_second)
 
 
 def _frames(random: Random, start_ns: int, instruments: int, ticks_per_second: float) -> Iterator[MergedFrame]:
@@ -100,8 +110,7 @@ def _frames(random: Random, start_ns: int, instruments: int, ticks_per_second: f
     cumulative = list(accumulate(weights))
     rates = [ticks_per_second * weight / cumulative[-1] for weight in weights]
     market = [
-        _new_instrument(random, *each, rate, start_ns)
-        for each, rate in zip(_SYMBOLS[:instruments], rates, strict=True)
+        _new_instrument(random, *each, rate, start_ns) for each, rate in zip(_SYMBOLS[:instruments], rates, strict=True)
     ]
     line = 1
     yield start_ns, 0, "H", EXCHANGE_INFO, _exchange_info(market), line
@@ -156,7 +165,8 @@ def _trade(each: _Instrument, recv_ns: int, chance: float, size: float) -> bytes
         b'{"stream":"%b@trade","data":{"e":"trade","E":%d,"s":"%b","t":%d,"p":"%.8f","q":"%.8f",'
         b'"T":%d,"m":%b,"M":true}}'
     ) % (
-        each.stream, event_ms, each.symbol.encode(), each.trade_id, price, qty, event_ms - 1, b"false" if bought else b"true",
+        each.stream, event_ms, each.symbol.encode(), each.trade_id, price, qty, event_ms,
+        b"false" if bought else b"true",
     )  # fmt: skip
 
 
@@ -199,9 +209,7 @@ def _exchange_info(market: list[_Instrument]) -> bytes:
     return f'{{"timezone":"UTC","symbols":[{symbols}]}}'.encode()
 
 
-def _new_instrument(
-    random: Random, symbol: str, price: float, worth: float, rate: float, start_ns: int
-) -> _Instrument:
+def _new_instrument(random: Random, symbol: str, price: float, worth: float, rate: float, start_ns: int) -> _Instrument:
     # Six significant digits of price, and lots worth about a dollar, within the wire's eight decimals.
     price_decimals = min(8, max(2, 5 - math.floor(math.log10(price))))
     qty_decimals = min(6, max(0, math.ceil(math.log10(worth))))
@@ -225,9 +233,7 @@ def _symbols() -> list[tuple[str, float, float]]:
     dollars = [(f"{base}USDT", worth, worth) for base, worth in BASES.items()]
     # Prices in BTC of small coins would have too few ticks in eight decimals.
     bitcoins = [
-        (f"{base}BTC", worth / BASES["BTC"], worth)
-        for base, worth in BASES.items()
-        if base != "BTC" and worth > 0.5
+        (f"{base}BTC", worth / BASES["BTC"], worth) for base, worth in BASES.items() if base != "BTC" and worth > 0.5
     ]
     euros = [(f"{base}EUR", worth / EUR_IN_USDT, worth) for base, worth in BASES.items()]
     others = [pair for pairs in zip_longest(euros, bitcoins) for pair in pairs if pair is not None]

@@ -72,7 +72,7 @@ class SimulatedFrames:
 
     def __init__(self, settings: SimulatedSource) -> None:
         self._settings = settings
-        self.venues = ("binance",)
+        self.venues: tuple[str, ...] = ("binance",)
 
     def frames(self) -> Generator[MergedFrame]:
         """Yield frames for ever; the same settings give the same frames."""

@@ -6,6 +6,7 @@ from collections.abc import Generator
 import msgspec
 
 from tickfloor.board.board_writer import BoardWriter
+from tickfloor.board.catch_up import CatchUpBoard
 from tickfloor.board.tape_writer import TapeWriter
 from tickfloor.contracts.errors import TickfloorError
 from tickfloor.contracts.instruments import Instrument
@@ -64,16 +65,26 @@ class FeedWorker:
             wait_for_readers=settings.wait_for_readers,
             while_waiting=self._while_waiting,
         )
-        self._board = BoardWriter(descriptors["board"], run_id=runtime.run_id, incarnation=runtime.incarnation)
+        repeats = self._tape.resumed_at > 0
+        self._board: BoardWriter | CatchUpBoard = (CatchUpBoard if repeats else BoardWriter)(
+            descriptors["board"], run_id=runtime.run_id, incarnation=runtime.incarnation
+        )
         self._source, self._pacer = _source_of(settings)
         self._audit = Audit() if settings.audit else None
         self._instruments: list[Instrument] = []
-        self._assigned: Instrument | None = None
+        self._assigned: list[Instrument] = []
         self._publishers: dict[str, MarketPublisher] = {}
         self._adapters: dict[str, BinanceAdapter] = {}
         for venue in self._source.venues:
             if venue and venue not in self._publishers:
-                publisher = MarketPublisher(self._tape, self._board, self._assign, venue, observer=self._audit)
+                publisher = MarketPublisher(
+                    self._tape,
+                    self._board,
+                    self._assign,
+                    venue,
+                    bar_slots=self._board.layout.ring,
+                    observer=self._audit,
+                )
                 self._publishers[venue] = publisher
                 self._adapters[venue] = BinanceAdapter(venue, publisher, audit=self._audit)
         self._by_index = [self._adapters.get(venue) for venue in self._source.venues]
@@ -101,7 +112,7 @@ class FeedWorker:
     def receive(self, message: ToWorker) -> None:
         """Take the answer to an instrument's question."""
         if isinstance(message, InstrumentAssigned):
-            self._assigned = message.instrument
+            self._assigned.append(message.instrument)
 
     def step(self) -> bool:
         """Take in the frames that are due, and publish."""
@@ -143,7 +154,7 @@ class FeedWorker:
 
     def _take_due(self, limit: int) -> bool:  # hot path
         """Take in at most ``limit`` frames that are due; say whether the next one is due, too."""
-        catching_up = self._tape.sequence < self._tape.resumed_at
+        catching_up = self._catching_up()
         for _ in range(limit):
             frame = self._next
             if frame is None:
@@ -182,7 +193,13 @@ class FeedWorker:
     def _publish(self) -> None:
         for publisher in self._publishers.values():
             publisher.write()
+        if isinstance(self._board, CatchUpBoard) and self._board.catching_up and not self._catching_up():
+            self._board.show()
         self._tape.publish()
+
+    def _catching_up(self) -> bool:
+        """Whether the records being made are those that a predecessor has published."""
+        return self._tape.sequence < self._tape.resumed_at
 
     def _finish(self, *, complete: bool) -> None:
         if self._finished:
@@ -193,7 +210,7 @@ class FeedWorker:
         count, problems = self._source.problems()
         self._runtime.channel.send(
             FeedFinished(
-                head=self._tape.sequence,
+                head=max(self._tape.sequence, self._tape.resumed_at),
                 frames=self._frame_count,
                 malformed=self._malformed,
                 complete=complete,
@@ -207,23 +224,22 @@ class FeedWorker:
         if self._audit is None:
             return b""
         found = {key: figures for adapter in self._adapters.values() for key, figures in adapter.figures().items()}
-        return msgspec.json.encode({instrument.key: found[instrument.key] for instrument in self._instruments})
+        # An instrument that the board had no row for has no figures.
+        ordered = [instrument.key for instrument in self._instruments if instrument.key in found]
+        return msgspec.json.encode({key: found[key] for key in ordered})
 
     def _assign(self, venue: str, symbol: str) -> Instrument:
         """Return an instrument's identity from the supervisor's catalogue."""
-        self._assigned = None
+        self._assigned.clear()
         self._runtime.channel.send(AssignInstrument(venue=venue, symbol=symbol))
         until = time.monotonic() + _ASSIGN_SECONDS
-        while self._assigned is None:
+        while not self._assigned:
+            if time.monotonic() > until:
+                raise TickfloorError(f"the catalogue did not answer for {venue}:{symbol} in {_ASSIGN_SECONDS:.0f} s")
             self._runtime.channel.flush()
             self._runtime.wait_for_message(0.1)
-            self._runtime.poll_messages()
             self._while_waiting()
-            if time.monotonic() > until:
-                raise TickfloorError(
-                    f"the catalogue did not answer for {venue}:{symbol} within {_ASSIGN_SECONDS:.0f} s"
-                )
-        instrument: Instrument = self._assigned
+        instrument = self._assigned.pop()
         self._instruments.append(instrument)
         return instrument
 

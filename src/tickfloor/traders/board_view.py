@@ -48,7 +48,7 @@ def _view_of(board: BoardReader, number: int, depth: int) -> InstrumentView | No
         sequence=int(row[Field.SEQUENCE]),
         last=row[Field.LAST],
         last_qty=row[Field.LAST_QTY],
-        last_ts_event=int(row[Field.TS_EVENT]),
+        last_ts_event=int(row[Field.LAST_US]) * 1000,
         cumulative_delta=row[Field.CUMULATIVE_DELTA],
         bid=row[Field.BID],
         bid_size=row[Field.BID_SIZE],

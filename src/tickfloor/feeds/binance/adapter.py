@@ -270,13 +270,9 @@ class BinanceAdapter:
         if kind == streams.BOOK_TICKER:
             return self._on_any_book_ticker
         if kind == streams.TICKER:
-            return lambda recv_ns, payload: self._on_tickers(
-                recv_ns, handlers.TICKER_ARRAYS.decode(payload).data
-            )
+            return lambda recv_ns, payload: self._on_tickers(recv_ns, handlers.TICKER_ARRAYS.decode(payload).data)
         if kind == streams.MINI_TICKER:
-            return lambda recv_ns, payload: self._on_tickers(
-                recv_ns, handlers.MINI_TICKER_ARRAYS.decode(payload).data
-            )
+            return lambda recv_ns, payload: self._on_tickers(recv_ns, handlers.MINI_TICKER_ARRAYS.decode(payload).data)
         return self._ignoring(kind)
 
     def _on_any_book_ticker(self, recv_ns: int, payload: bytes) -> None:

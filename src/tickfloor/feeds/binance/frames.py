@@ -15,6 +15,7 @@ Quantity = Annotated[float, Meta(gt=0, lt=1e18)]
 Number = Annotated[float, Meta(gt=-1e24, lt=1e24)]
 Volume = Annotated[float, Meta(ge=0, lt=1e24)]
 Identity = Annotated[int, Meta(ge=0, lt=2**53)]
+Whole = Annotated[int, Meta(gt=-(2**53), lt=2**53)]
 Time = Annotated[int, Meta(gt=0, lt=2**53)]
 """Milliseconds UTC, or microseconds where the connection asked for them."""
 Level = tuple[Price, Size]
@@ -46,8 +47,8 @@ class AggTrade(Struct, frozen=True, gc=False, tag_field="e", tag="aggTrade"):
     a: Identity
     p: Price
     q: Quantity
-    f: int
-    l: int  # noqa: E741
+    f: Whole
+    l: Whole  # noqa: E741
     T: Time
     m: bool
 
@@ -70,21 +71,21 @@ class BookTicker(Struct, frozen=True, gc=False):
     A: Size
     E: Time | None = None
     T: Time | None = None
-    st: int | None = None
+    st: Whole | None = None
 
 
 class Candle(Struct, frozen=True, gc=False):
     """The venue's own bar; ``x`` says that it has closed."""
 
-    t: int
-    T: int
+    t: Whole
+    T: Whole
     i: str
     o: Price
     c: Price
     h: Price
     l: Price  # noqa: E741
     v: Volume
-    n: int
+    n: Whole
     x: bool
     q: Volume
     V: Volume
@@ -134,8 +135,8 @@ class Ticker(Struct, frozen=True, gc=False, tag_field="e", tag="24hrTicker"):
     v: Volume
     q: Volume
     P: Number
-    n: int
-    st: int | None = None
+    n: Whole
+    st: Whole | None = None
 
 
 class MiniTicker(Struct, frozen=True, gc=False, tag_field="e", tag="24hrMiniTicker"):
@@ -149,7 +150,7 @@ class MiniTicker(Struct, frozen=True, gc=False, tag_field="e", tag="24hrMiniTick
     l: Size  # noqa: E741
     v: Volume
     q: Volume
-    st: int | None = None
+    st: Whole | None = None
 
 
 class Filter(Struct, frozen=True, gc=False):
@@ -180,8 +181,8 @@ class Envelope(Struct, frozen=True, gc=False):
     data: msgspec.Raw = msgspec.Raw()
     e: str | None = None
     s: str | None = None
-    u: int | None = None
-    code: int | None = None
+    u: Identity | None = None
+    code: Whole | None = None
     result: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
 
