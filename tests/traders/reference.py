@@ -7,6 +7,7 @@ import ast
 import math
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from itertools import pairwise
 
 from tickfloor.contracts.records import Flag, Kind, Side, StatsPart
 
@@ -82,7 +83,7 @@ def wilder(values, n):
 
 def rsi(values, n):
     values = known_tail(values)
-    changes = [after - before for before, after in zip(values, values[1:], strict=False)]
+    changes = [after - before for before, after in pairwise(values)]
     gain = wilder([max(change, 0.0) for change in changes], n)
     loss = wilder([max(-change, 0.0) for change in changes], n)
     return NAN if math.isnan(gain) else 100.0 * (gain / (gain + loss)) if gain + loss else 0.0
@@ -101,7 +102,8 @@ def change(values, n):
 
 
 FUNCTIONS = {
-    "sma": sma, "ema": ema, "rsi": rsi, "atr": wilder, "highest": extreme(max), "lowest": extreme(min), "change": change,
+    "sma": sma, "ema": ema, "rsi": rsi, "atr": wilder, "highest": extreme(max), "lowest": extreme(min),
+    "change": change,
 }  # fmt: skip
 
 

@@ -42,12 +42,12 @@ class Feed:
         for interval, end in self.forming[row].items():
             if end <= self.now_ms:
                 ended.setdefault(end, []).append(interval)
-        for end in sorted(ended):
-            intervals = sorted(ended[end])
-            for interval in intervals:
-                flags = 0 if interval is intervals[-1] else MORE
-                self.write(end, row, Kind.BAR_CLOSE, interval, flags, (0.0, self.price[row], 0.0, 0.0))
-                del self.forming[row][interval]
+        due = [(end, interval) for end in sorted(ended) for interval in sorted(ended[end])]
+        together = self.random.random() < 0.5
+        for index, (end, interval) in enumerate(due):
+            last = index + 1 == len(due) or (not together and due[index + 1][0] != end)
+            self.write(end, row, Kind.BAR_CLOSE, interval, 0 if last else MORE, (0.0, self.price[row], 0.0, 0.0))
+            del self.forming[row][interval]
 
     def step(self):
         random = self.random
@@ -70,9 +70,18 @@ class Feed:
         elif what < 0.9:
             base = self.price[row]
             if random.random() < 0.5:
-                self.write(self.now_ms, row, Kind.STATS, StatsPart.PRICES, 0, (base, base + 5, base - 5, random.randrange(-9, 9) / 8))
+                self.write(
+                    self.now_ms,
+                    row,
+                    Kind.STATS,
+                    StatsPart.PRICES,
+                    0,
+                    (base, base + 5, base - 5, random.randrange(-9, 9) / 8),
+                )
             else:
-                self.write(self.now_ms, row, Kind.STATS, StatsPart.VOLUMES, 0, (random.randrange(99) / 8, 3.0, 7.0, 0.0))
+                self.write(
+                    self.now_ms, row, Kind.STATS, StatsPart.VOLUMES, 0, (random.randrange(99) / 8, 3.0, 7.0, 0.0)
+                )
         elif what < 0.95:
             self.write(self.now_ms, row, Kind.QUALITY, random.choice(list(Quality)))
         elif what < 0.97:
@@ -141,7 +150,9 @@ class Rules:
         self.random = random
 
     def constant(self) -> str:
-        return self.random.choice(["0", "1", "30", "50", "95", "98.5", "100", "101", "102.25", "3.5", "-1", "0.5", "200"])
+        return self.random.choice(
+            ["0", "1", "30", "50", "95", "98.5", "100", "101", "102.25", "3.5", "-1", "0.5", "200"]
+        )
 
     def interval(self) -> str:
         return self.random.choice(["1m", "1m", "5m", "15m"])
@@ -192,7 +203,9 @@ class Rules:
         random = self.random
         choice = random.random()
         if depth > 0 and choice < 0.45:
-            joined = random.choice([" and ", " or "]).join(self.condition(depth - 1) for _ in range(random.randrange(2, 4)))
+            joined = random.choice([" and ", " or "]).join(
+                self.condition(depth - 1) for _ in range(random.randrange(2, 4))
+            )
             return f"({joined})"
         if depth > 0 and choice < 0.55:
             return f"not {self.condition(depth - 1)}"
@@ -200,7 +213,7 @@ class Rules:
             other = random.choice([self.constant(), self.number(1)])
             return f"{random.choice(['crosses_above', 'crosses_below'])}({self.number(1)}, {other})"
         if choice < 0.77:
-            return f"quality {random.choice(['==', '!='])} \"{random.choice(['live', 'stale', 'gap'])}\""
+            return f'quality {random.choice(["==", "!="])} "{random.choice(["live", "stale", "gap"])}"'
         operator = random.choice(["<", "<=", ">", ">=", "==", "!="])
         if choice < 0.82:
             return f"{self.constant()} < {self.number()} {operator} {self.constant()}"

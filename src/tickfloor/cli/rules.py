@@ -41,10 +41,12 @@ def check_rules(path: Path, as_json: bool) -> None:
 
 def say_problems(file: RulesFile, problems: Sequence[RuleProblem]) -> None:
     """Show each problem with its place in the file and a caret under its column."""
+    from tickfloor.traders.language.errors import excerpt
+
     for problem in problems:
         place = file.place_of(problem.trader, problem.column)
         say(f"{file.path}:{place.line}:{place.column}: trader {problem.trader!r}: {problem.message}")
-        line, caret = _line_and_caret(problem.text, problem.column)
+        line, caret = excerpt(problem.text, problem.column)
         say(f"    {line}\n    {caret}")
         if problem.hint:
             say(f"    {problem.hint}")
@@ -62,11 +64,3 @@ def describe(file: RulesFile, problem: RuleProblem) -> dict[str, str | int]:
         "message": problem.message,
         "hint": problem.hint,
     }
-
-
-def _line_and_caret(text: str, column: int) -> tuple[str, str]:
-    before = text[: column - 1]
-    start = before.rfind("\n") + 1
-    end = text.find("\n", start)
-    line = text[start : end if end >= 0 else len(text)]
-    return line, " " * (column - 1 - start) + "^"

@@ -25,7 +25,7 @@ OPEN, HIGH, LOW, CLOSE, VOLUME = map(int, tuple(BarField)[1:6])
 QUOTE_VOLUME, BUY_VOLUME, BAR_TRADES, FIRST_MS, LAST_MS = map(int, tuple(BarField)[6:])
 TRADE, QUOTE, BOOK = int(Kind.TRADE), int(Kind.QUOTE), int(Kind.BOOK)
 MORE = int(Flag.MORE)
-BUY = int(Side.BUY)
+BUY, SELL = int(Side.BUY), int(Side.SELL)
 
 MAX_LATE_NS: Final = Interval.D1.ns
 BOOK_LEVELS: Final = 20
@@ -217,7 +217,7 @@ class InstrumentWriter:
         if side == BUY:
             row[BOUGHT] += qty
             row[DELTA] += qty
-        else:
+        elif side == SELL:
             row[SOLD] += qty
             row[DELTA] -= qty
         row[TRADES] += 1.0
@@ -378,8 +378,12 @@ class InstrumentWriter:
             self._settle_trade(ts_event, ts_init, trade_id, price, qty)
         self._expected_id = trade_id + 1
         row, ts_ms, bought = self.row, ts_event // 1_000_000, side == BUY
-        row[BOUGHT if bought else SOLD] += qty
-        row[DELTA] += qty if bought else -qty
+        if bought:
+            row[BOUGHT] += qty
+            row[DELTA] += qty
+        elif side == SELL:
+            row[SOLD] += qty
+            row[DELTA] -= qty
         row[TRADES] += 1.0
         row[LATE_TRADES] += 1.0
         if ts_event // 1_000 >= row[LAST_US]:

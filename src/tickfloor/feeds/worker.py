@@ -132,6 +132,7 @@ class FeedWorker:
         while self._take_due(_FRAMES_AT_ONCE):
             self._publish()
             if time.monotonic() >= until:
+                self._say_status_if_due()
                 return True
         self._publish()
         if self._next is None:

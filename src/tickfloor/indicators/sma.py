@@ -1,24 +1,20 @@
 """Simple moving average: the mean of the last n values. Formula: TA-Lib SMA."""
 
 import math
+from collections.abc import Iterable
 
 from tickfloor.indicators.protocol import LIMIT, NAN, State
 from tickfloor.indicators.window import RecentValues
 
 
-def add_exactly(parts: list[float], value: float) -> list[float]:
-    """Return non-overlapping floats whose exact sum is that of ``parts`` and ``value`` (Shewchuk 1997)."""
-    grown = []
-    total = value
-    for part in parts:
-        large, small = (total, part) if abs(total) >= abs(part) else (part, total)
-        total = large + small
-        lost = small - (total - large)
-        if lost:
-            grown.append(lost)
-    if total:
-        grown.append(total)
-    return grown
+def exact_parts(terms: Iterable[float]) -> list[float]:
+    """Return floats, usually one or two, whose exact sum is the exact sum of the terms."""
+    rest = list(terms)
+    parts = []
+    while part := math.fsum(rest):
+        parts.append(part)
+        rest.append(-part)
+    return parts
 
 
 class Sma:
@@ -33,21 +29,15 @@ class Sma:
     def __init__(self, period: int) -> None:
         self._period = period
         self._window = RecentValues(period)
-        self._recount()
+        self._unknown = 0
+        self._carried: list[float] = []
 
     def _recount(self) -> None:
         carried = self._period - 1
-        values = self._window.values[-carried:] if carried else []
-        self._carried: list[float] = []
-        self._unknown = 0
-        for value in values:
-            self._count(value, 1)
-
-    def _count(self, value: float, sign: int) -> None:
-        if value == value:
-            self._carried = add_exactly(self._carried, sign * value)
-        else:
-            self._unknown += sign
+        values = self._window.values[-carried:] if carried else ()
+        known = [value for value in values if value == value]
+        self._unknown = len(values) - len(known)
+        self._carried = exact_parts(known)
 
     def value_now(self, value: float) -> float:
         """Return the mean of this and the ``period - 1`` values before it."""
@@ -62,9 +52,18 @@ class Sma:
             value = NAN
         values = self._window.values
         self._window.push(value)
-        self._count(value, 1)
+        terms = [*self._carried]
+        if value == value:
+            terms.append(value)
+        else:
+            self._unknown += 1
         if len(values) >= self._period:
-            self._count(values[-self._period], -1)
+            leaving = values[-self._period]
+            if leaving == leaving:
+                terms.append(-leaving)
+            else:
+                self._unknown -= 1
+        self._carried = exact_parts(terms)
         return result
 
     def rewind(self, bars: int) -> None:

@@ -21,4 +21,6 @@ def check_traders(specs: Sequence[TraderSpec]) -> TradersChecked:
                     trader=spec.name, text=error.text, column=error.column, message=error.message, hint=error.hint
                 )
             )
+        except ValueError as error:
+            problems.append(RuleProblem(trader=spec.name, text=spec.rule, column=1, message=str(error), hint=""))
     return TradersChecked(columns=needed, problems=tuple(problems))

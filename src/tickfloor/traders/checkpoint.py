@@ -10,19 +10,21 @@ VERSION = 1
 
 
 class LaneState(msgspec.Struct, array_like=True):
-    """The columns of one interval of one instrument.
+    """The columns of one interval of one instrument; runs of floats as the bytes of an ``array("d")``.
 
     Attributes:
         bars: closed bars kept, oldest first.
         trimmed: whether older ones are no longer kept.
-        columns: per column key, its values at the last closed bars, oldest first; all of one length.
+        keys: the columns.
+        rows: their values at the last closed bars, oldest first; each aligned with keys.
         indicators: per column key, the indicator's state.
     """
 
-    bars: list[Bar]
+    bars: list[bytes]
     trimmed: bool
-    columns: dict[str, list[float]]
-    indicators: dict[str, list[float]]
+    keys: list[str]
+    rows: list[bytes]
+    indicators: dict[str, bytes]
 
 
 class LateTrade(msgspec.Struct, array_like=True, frozen=True):
@@ -44,7 +46,16 @@ class EventState(msgspec.Struct, array_like=True):
 
 
 class InstrumentCheckpoint(msgspec.Struct, array_like=True):
-    """One instrument; lanes by interval label, and the names of the traders that match or have signalled."""
+    """One instrument.
+
+    Attributes:
+        key: its ``venue:symbol``.
+        skip_through, market, last_ts, minute, closed_part, closed_until_ms: as in the instrument's state.
+        lanes: packed :class:`LaneState` by interval label.
+        event: what an unfinished event has done so far.
+        matched: names of the traders that match.
+        signalled: venue time of the last signal, by name of the traders that have a cooldown.
+    """
 
     key: str
     skip_through: int
@@ -52,7 +63,8 @@ class InstrumentCheckpoint(msgspec.Struct, array_like=True):
     last_ts: int
     minute: Bar | None
     closed_part: list[Bar | None]
-    lanes: dict[str, LaneState]
+    closed_until_ms: list[int]
+    lanes: dict[str, bytes]
     event: EventState
     matched: list[str]
     signalled: dict[str, int]
@@ -72,3 +84,4 @@ class EngineCheckpoint(msgspec.Struct, array_like=True):
 
 ENCODER = msgspec.msgpack.Encoder()
 DECODER = msgspec.msgpack.Decoder(EngineCheckpoint)
+LANE_DECODER = msgspec.msgpack.Decoder(LaneState)

@@ -106,9 +106,7 @@ class Engine:
             names = tuple(rule.spec.name for rule in rules)
             if names not in self._layouts:
                 self._layouts[names] = Layout(rules, self._columns)
-            state = InstrumentState(instrument, self._layouts[names], self._counters)
-            if saved is not None:
-                state.restore(saved)
+            state = InstrumentState(instrument, self._layouts[names], self._counters, saved)
         self._states[row] = state
         return state
 
@@ -192,9 +190,9 @@ class Engine:
                 source=self._source,
                 tape=self._tape,
                 position=self._position,
-                traders={name: _identity(rule.spec) for name, rule in self._rules.items()},
+                traders={name: _identity(self._rules[name].spec) for name in sorted(self._rules)},
                 counters=self._counters,
-                instruments=instruments,
+                instruments=dict(sorted(instruments.items())),
             )
         )
 

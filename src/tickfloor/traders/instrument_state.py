@@ -7,7 +7,7 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import LABELS, Interval
 from tickfloor.contracts.records import Flag, Kind, Side, StatsPart
 from tickfloor.indicators.protocol import LIMIT, NAN
-from tickfloor.market.bars import LONGER, FormingBars
+from tickfloor.market.bars import LONGER, START_MS, FormingBars, start_of
 from tickfloor.traders.checkpoint import EventState, InstrumentCheckpoint, LateTrade
 from tickfloor.traders.evaluate import Frame
 from tickfloor.traders.lane import Frames, Lane
@@ -48,31 +48,45 @@ _VOLUME_COLUMNS = (MarketColumn.VOLUME_24H, MarketColumn.QUOTE_VOLUME_24H, Marke
 class InstrumentState:
     """Applies the records of one instrument and decides its traders at the end of each event.
 
+    With ``saved`` it goes on from there, as far as the columns and traders are still here; a
+    :class:`~tickfloor.contracts.errors.CheckpointError` says that it was saved for another instrument.
+
     Attributes:
         skip_through: records up to this sequence are contained in the state already.
         frames: the columns.
     """
 
     __slots__ = (
-        "_counters", "_event", "_forming", "_instrument", "_lanes", "_last_ts", "_layout", "_market", "_matched",
-        "_signalled", "frames", "skip_through",
+        "_closed_until_ms", "_counters", "_event", "_forming", "_instrument", "_lanes", "_last_ts", "_layout",
+        "_market", "_matched", "_signalled", "_waiting", "frames", "skip_through",
     )  # fmt: skip
 
-    def __init__(self, instrument: Instrument, layout: Layout, counters: Counters) -> None:
+    def __init__(
+        self, instrument: Instrument, layout: Layout, counters: Counters, saved: InstrumentCheckpoint | None = None
+    ) -> None:
         self._instrument = instrument
         self._layout = layout
         self._counters = counters
         self.skip_through = -1
         self.frames = Frames(layout.width, layout.watches)
         self._forming = FormingBars()
+        self._closed_until_ms = [NEVER] * len(Interval)
+        """end of the last closed bar per interval: a late trade before it that revised nothing came too late"""
         self._event = EventState()
         self._last_ts = NEVER
         self._market = [NAN] * len(MarketColumn)
         self._matched = [False] * len(layout.rules)
         self._signalled: dict[str, int] = {}
         self._set(MarketColumn.CUMULATIVE_DELTA, 0.0)
-        self._lanes = {interval: Lane(program, self.frames) for interval, program in layout.programs.items()}
-        self._touch_all()
+        self._lanes: dict[Interval, Lane] = {}
+        if saved is not None:
+            self._restore(saved)
+        else:
+            for interval, program in layout.programs.items():
+                self._lanes[interval] = Lane(program, self.frames)
+        self.frames.touched.clear()
+        self._waiting = set(layout.per_tick)
+        """per-tick rules to decide at the next record of one of their inputs, whatever it changes"""
 
     @property
     def instrument(self) -> Instrument:
@@ -100,7 +114,7 @@ class InstrumentState:
             else:
                 self._show(Input.VOLUMES_24H, _VOLUME_COLUMNS, (a, b, c))
         elif kind == _BAR_CLOSE:
-            self._bar_close(INTERVALS[code])
+            self._bar_close(INTERVALS[code], ts_event // 1_000_000)
         elif kind == _BAR_REVISED:
             self._bar_revised(INTERVALS[code])
         elif kind == _QUALITY:
@@ -144,7 +158,8 @@ class InstrumentState:
             assert bar is not None
             lane.refresh(bar)
 
-    def _bar_close(self, interval: Interval) -> None:
+    def _bar_close(self, interval: Interval, end_ms: int) -> None:
+        self._closed_until_ms[interval] = end_ms
         try:
             bar = self._forming.close(interval)
         except LookupError:  # the bar's trades came before this engine began
@@ -153,7 +168,7 @@ class InstrumentState:
         lane = self._lanes.get(interval)
         if lane is not None:
             lane.close(bar)
-        self.frames.touched.update(self._layout.crossed[interval])
+        self._waiting.update(self._layout.crossed[interval])
         self._event.closed.append(interval)
 
     def _bar_revised(self, interval: Interval) -> None:
@@ -176,8 +191,7 @@ class InstrumentState:
             return []
         new: list[int] = []
         if event.inputs:
-            if self.frames.touched:
-                self._decide_touched(event.inputs, new)
+            self._decide_touched(event.inputs, new)
             event.inputs = 0
         if event.closed:
             frames = self.frames
@@ -186,15 +200,17 @@ class InstrumentState:
             event.closed = []
         return [index for index in sorted(new) if self._signals(index, ts_event)] if new else new
 
-    def _decide_touched(self, inputs: int, new: list[int]) -> None:
+    def _decide_touched(self, inputs: int, new: list[int]) -> None:  # hot path
         frames = self.frames
-        due: set[int] = frames.touched
-        of_rule = self._layout.inputs
-        waiting = {index for index in due if not of_rule[index] & inputs}
-        if waiting:  # a bar closed since, and nothing that these read has changed yet
-            due = due - waiting
-        self._test(due, frames.now, frames.closed, new)
-        frames.touched = waiting
+        due = frames.touched
+        if self._waiting:
+            of_rule = self._layout.inputs
+            ready = {index for index in self._waiting if of_rule[index] & inputs}
+            self._waiting -= ready
+            due |= ready
+        if due:
+            self._test(due, frames.now, frames.closed, new)
+            due.clear()
 
     def _test(self, due: Collection[int], current: Frame, previous: Frame, new: list[int]) -> None:  # hot path
         tests = self._layout.tests
@@ -220,7 +236,8 @@ class InstrumentState:
     def _end_late(self, late: LateTrade) -> None:
         """Finish a late trade: columns and matches follow, no signal is given or taken back."""
         for interval in LONGER:
-            if interval not in self._event.revised:
+            begun = start_of(interval, late.ts_ms) >= self._closed_until_ms[interval]
+            if begun and interval not in self._event.revised:
                 self._forming.add_late_trade(interval, late.ts_ms, late.price, late.qty, late.bought)
         self._event = EventState()
         self._show_forming()
@@ -238,9 +255,7 @@ class InstrumentState:
         self._test(self._layout.per_tick, frames.now, frames.closed, silent)
         self._test(self._layout.at_close_alone, frames.closed, frames.before, silent)
         frames.touched.clear()
-
-    def _touch_all(self) -> None:
-        self.frames.touched.update(self._layout.per_tick)
+        self._waiting.clear()
 
     # State
 
@@ -254,18 +269,14 @@ class InstrumentState:
             last_ts=self._last_ts,
             minute=forming.minute and list(forming.minute),
             closed_part=[part and list(part) for part in forming.closed_part],
-            lanes={interval.label: lane.state() for interval, lane in self._lanes.items()},
+            closed_until_ms=list(self._closed_until_ms),
+            lanes={interval.label: lane.packed() for interval, lane in self._lanes.items()},
             event=self._event,
             matched=[rule.spec.name for rule, holds in zip(self._layout.rules, self._matched, strict=True) if holds],
             signalled=dict(self._signalled),
         )
 
-    def restore(self, saved: InstrumentCheckpoint) -> None:
-        """Become the state that was saved, as far as its columns and traders are still here.
-
-        Raises:
-            CheckpointError: it was saved for another instrument.
-        """
+    def _restore(self, saved: InstrumentCheckpoint) -> None:
         if saved.key != self._instrument.key:
             raise CheckpointError(
                 f"the checkpoint's row {self._instrument.id} is {saved.key}, here it is {self._instrument.key}; "
@@ -277,6 +288,7 @@ class InstrumentState:
             self._set(column, value)
         self._forming.minute = saved.minute
         self._forming.closed_part = saved.closed_part
+        self._closed_until_ms = saved.closed_until_ms
         self._lanes = {
             interval: Lane(program, self.frames, saved.lanes.get(LABELS[interval]))
             for interval, program in self._layout.programs.items()
@@ -287,7 +299,6 @@ class InstrumentState:
         self._matched = [rule.spec.name in matched for rule in self._layout.rules]
         names = {rule.spec.name for rule in self._layout.rules}
         self._signalled = {name: at for name, at in saved.signalled.items() if name in names}
-        self._touch_all()
 
     def resync(self, view: InstrumentView) -> None:
         """Become the board's view of the instrument; traders match silently, cooldowns stay."""
@@ -299,6 +310,9 @@ class InstrumentState:
         self._set(MarketColumn.MID, (view.bid + view.ask) / 2.0)
         self._set(MarketColumn.SPREAD, view.ask - view.bid)
         self._set(MarketColumn.QUALITY, float(view.quality) if view.quality else NAN)
+        for interval in INTERVALS:
+            bars = view.bars.get(interval, ())
+            self._closed_until_ms[interval] = int(bars[-1][START_MS]) + interval.ms if bars else NEVER
         self._lanes = {}
         for interval, program in self._layout.programs.items():
             self._lanes[interval] = Lane(program, self.frames)

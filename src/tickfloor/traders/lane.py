@@ -7,7 +7,7 @@ from tickfloor.contracts.bars import BAR_WORDS, Bar
 from tickfloor.indicators.catalogue import INDICATORS
 from tickfloor.indicators.protocol import NAN, REVISABLE_BARS, Indicator
 from tickfloor.market.bars import BUY_VOLUME, START_MS, VOLUME, revise, start_of
-from tickfloor.traders.checkpoint import LaneState, LateTrade
+from tickfloor.traders.checkpoint import ENCODER, LANE_DECODER, LaneState, LateTrade
 from tickfloor.traders.evaluate import Frame
 from tickfloor.traders.language.vocabulary import DELTA, Input
 from tickfloor.traders.layout import IndicatorStep, LaneProgram, ValueStep, Watch
@@ -56,14 +56,26 @@ class Lane:
     While nothing is forming, the columns keep showing the bar that closed last.
     """
 
-    __slots__ = ("_bars", "_columns", "_frames", "_indicators", "_program", "_shows_forming", "_steps", "_trimmed")
+    __slots__ = (
+        "_bars",
+        "_columns",
+        "_frames",
+        "_indicators",
+        "_packed",
+        "_program",
+        "_shows_forming",
+        "_steps",
+        "_trimmed",
+    )
 
-    def __init__(self, program: LaneProgram, frames: Frames, state: LaneState | None = None) -> None:
+    def __init__(self, program: LaneProgram, frames: Frames, packed: bytes | None = None) -> None:
+        state = None if packed is None else LANE_DECODER.decode(packed)
+        self._packed: bytes | None = None
         self._program = program
         self._frames = frames
-        self._bars: list[Bar] = state.bars if state else []
+        self._bars: list[Bar] = [array("d", bar).tolist() for bar in state.bars] if state else []
         self._trimmed = state.trimmed if state else False
-        self._columns = _rows(program.keys, state.columns) if state else []
+        self._columns = _rows(program.keys, state) if state else []
         self._indicators: dict[str, Indicator] = {}
         self._steps = [self._step(step, state) for step in program.steps]
         self._shows_forming = False
@@ -74,18 +86,25 @@ class Lane:
             return (step.slot, -1, step.value, step.value)
         indicator = INDICATORS[step.function](step.period)
         if state and step.key in state.indicators:
-            indicator.restore(state.indicators[step.key])
+            indicator.restore(array("d", state.indicators[step.key]).tolist())
         self._indicators[step.key] = indicator
         return (step.slot, step.source, indicator.value_now, indicator.close)
 
-    def state(self) -> LaneState:
-        """Return the state to go on from, apart from the forming bar."""
-        return LaneState(
-            bars=[list(bar) for bar in self._bars],
-            trimmed=self._trimmed,
-            columns={key: [row[index] for row in self._columns] for index, key in enumerate(self._program.keys)},
-            indicators={key: indicator.state() for key, indicator in self._indicators.items()},
-        )
+    def packed(self) -> bytes:
+        """Return the state to go on from, apart from the forming bar; packed anew only after a bar has closed."""
+        if self._packed is None:
+            self._packed = ENCODER.encode(
+                LaneState(
+                    bars=[array("d", bar).tobytes() for bar in self._bars],
+                    trimmed=self._trimmed,
+                    keys=self._program.keys,
+                    rows=[row.tobytes() for row in self._columns],
+                    indicators={
+                        key: array("d", indicator.state()).tobytes() for key, indicator in self._indicators.items()
+                    },
+                )
+            )
+        return self._packed
 
     def refresh(self, bar: Bar) -> None:  # hot path
         """Show the forming bar."""
@@ -130,6 +149,7 @@ class Lane:
 
     def _commit(self, bar: Bar, noted: Sequence[float]) -> None:
         program = self._program
+        self._packed = None
         self._bars.append(bar)
         if len(self._bars) > program.depth:
             del self._bars[0]
@@ -174,10 +194,12 @@ class Lane:
         interval = self._program.interval
         if self._trimmed and self._bars and start_of(interval, trade.ts_ms) < self._bars[0][START_MS]:
             return False
+        self._packed = None
         index, tail = revise(self._bars, interval, trade.ts_ms, trade.price, trade.qty, trade.bought)
         taken_back = len(self._bars) - index
         if taken_back > REVISABLE_BARS:
             self._bars[index:] = tail
+            self._shows_forming = False  # so that the history of the forming bar is read anew
             return False
         noted = self._take_back(taken_back)
         if len(tail) > taken_back:  # a minute that had no trade has its bar now: market columns as at the bar before
@@ -205,8 +227,10 @@ class Lane:
         return [row[program.slots.index(slot)] for slot in program.market]
 
 
-def _rows(keys: list[str], columns: dict[str, list[float]]) -> "list[array[float]]":
+def _rows(keys: list[str], state: LaneState) -> "list[array[float]]":
     """Return saved columns as rows for these keys; a column that was not saved is unknown."""
-    length = max(map(len, columns.values()), default=0)
-    unknown = [NAN] * length
-    return [array("d", row) for row in zip(*(columns.get(key, unknown) for key in keys), strict=True)]
+    rows = [array("d", row) for row in state.rows]
+    if keys == state.keys:
+        return rows
+    places = {key: place for place, key in enumerate(state.keys)}
+    return [array("d", [row[places[key]] if key in places else NAN for key in keys]) for row in rows]

@@ -31,5 +31,7 @@ class Rule:
 
     def applies_to(self, instrument: Instrument) -> bool:
         """Return whether one of the spec's globs fits the instrument's symbol or key."""
+        if "*" in self.spec.symbols:
+            return True
         names = (instrument.symbol.upper(), instrument.key.upper())
         return any(fnmatchcase(name, glob.upper()) for glob in self.spec.symbols for name in names)

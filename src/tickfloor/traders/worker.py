@@ -130,6 +130,10 @@ class TraderWorker:
 
     def wait(self, seconds: float) -> None:
         """Sleep until the feed rings, a message comes, or a checkpoint is due."""
+        if not self._begun or len(self._unstored) >= MAX_UNSTORED:
+            # The tape may hold records; only a message lets them be read.
+            self._runtime.wait_for_message(seconds)
+            return
         if self._saved_position < self._tape.position:
             seconds = min(seconds, _IDLE_CHECKPOINT_SECONDS)
         self._waiting.wait(self._tape, min(seconds, _STATUS_SECONDS))
@@ -171,6 +175,8 @@ class TraderWorker:
         # The position first and the board after it: what the board shows is then at least as new.
         self._tape.resume(overrun.resume_at)
         self._engine.resync(overrun.resume_at, views_of(self._board, _BARS_FOR_RESYNC))
+        # At once: what is lost must not be forgotten if this process dies before its next status.
+        self._say_status()
 
     def _checkpoint_if_due(self, *, idle: bool) -> None:
         ahead = self._tape.position - self._saved_position

@@ -1,0 +1,149 @@
+"""The rule language: golden cases, the place and hint of every error, and text that means harm."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tickfloor.contracts.errors import RuleError
+from tickfloor.contracts.traders import TraderSpec
+from tickfloor.traders.language.errors import render
+from tickfloor.traders.language.plan import columns, plan
+
+CASES = json.loads((Path(__file__).parents[1] / "cases/rules.json").read_text())
+
+
+def spec(rule: str, **how) -> TraderSpec:
+    return TraderSpec(name="t", rule=rule, **how)
+
+
+def error_of(rule: str) -> RuleError:
+    with pytest.raises(RuleError) as caught:
+        plan(spec(rule))
+    return caught.value
+
+
+def error_or_none(rule: str) -> RuleError | None:
+    try:
+        plan(spec(rule))
+    except RuleError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("case", CASES["valid"], ids=lambda case: case["rule"])
+def test_a_valid_rule_has_these_columns(case):
+    given_spec = spec(case["rule"], interval=case.get("interval", "1m"))
+    assert [text for text, _ in plan(given_spec).shown] == case["shown"]
+    assert sorted(columns(given_spec)) == case["columns"]
+
+
+@pytest.mark.parametrize("case", CASES["valid"], ids=lambda case: case["rule"])
+def test_what_a_signal_shows_can_be_written_in_a_rule_and_is_the_same_column(case):
+    interval = case.get("interval", "1m")
+    for text, node in plan(spec(case["rule"], interval=interval)).shown:
+        again = plan(spec(f"{text} > 0", interval=interval))
+        assert again.shown == ((text, node),)
+
+
+@pytest.mark.parametrize("case", CASES["errors"], ids=lambda case: case["rule"] or "empty")
+def test_an_error_names_its_column_and_what_to_do(case):
+    error = error_of(case["rule"])
+    assert error.column == case["column"]
+    assert case["message"] in error.message
+    assert case["hint"] in error.hint
+    assert error.text == case["rule"]
+
+
+@pytest.mark.parametrize("case", CASES["hostile"], ids=lambda case: repr(case["rule"]))
+def test_hostile_text_is_a_rule_error(case):
+    assert error_of(case["rule"]).column == case["column"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "(" * 300 + "close" + ")" * 300 + " > 1",
+        "(" * 60 + "close" + ")" * 60 + " > " + "-" * 60 + "1",
+        "-" * 1_500 + "1 > close",
+        "not " * 400 + "close > 1",
+        "close" + "[1]" * 300 + " > 1",
+        "abs(" * 300 + "close" + ")" * 300 + " > 1",
+        "close > " + "9" * 1_900,
+        "+".join(["close"] * 300) + " > 1",
+        " and ".join(["close>1"] * 190),
+        "close > 1 " * 20_000,
+        "a" * 100_000,
+        "\x00" * 100_000,
+        "9**" * 300 + "9 > close",
+        "1<" * 600 + "close",
+    ],
+    ids=lambda rule: rule[:20],
+)
+def test_text_without_measure_is_refused_quickly(rule):
+    started = time.perf_counter()
+    error = error_of(rule)
+    assert time.perf_counter() - started < 1.0
+    assert 1 <= error.column <= min(len(rule), 2_000) + 1
+    assert len(render(error)) < 500
+
+
+def test_the_limits_themselves_are_allowed():
+    plan(spec("close > 1" + " " * 1_991))
+    plan(spec(" and ".join(["close>1"] * 124)))
+    plan(spec("sma(5000) > close[500]"))
+
+
+@settings(max_examples=400, deadline=None, database=None)
+@given(st.text(max_size=60))
+def test_any_text_is_a_rule_or_a_rule_error(text):
+    error = error_or_none(text)
+    assert error is None or (1 <= error.column <= len(text) + 1 and render(error))
+
+
+TOKENS = [
+    "close", "rsi", "sma", "(", ")", "[", "]", ",", "14", "2", "1e309", '"15m"', "<", ">", "==", "and", "or", "not",
+    "+", "-", "*", "/", "%", "**", "quality", '"live"', "crosses_above", "last", ".", "if", "else", "for", "in",
+    "is", "f",
+    "None", "True", "'", "lambda", "await", "\n", "\t", "_", "0x", "1_", "e",
+]  # fmt: skip
+
+
+@settings(max_examples=600, deadline=None, database=None)
+@given(st.lists(st.sampled_from(TOKENS), max_size=15), st.sampled_from(["", " "]))
+def test_any_tokens_are_a_rule_or_a_rule_error(tokens, between):
+    text = between.join(tokens)
+    error = error_or_none(text)
+    assert error is None or 1 <= error.column <= len(text) + 1
+
+
+def test_an_unknown_default_interval_is_refused():
+    with pytest.raises(ValueError, match="1m, 5m, 15m, 1h, 4h, 1d"):
+        plan(spec("close > 1", interval="2m"))
+
+
+def test_an_error_is_shown_with_a_caret_under_its_column():
+    assert render(error_of("rsi(14) < 30 and\n  clse > 2")).splitlines() == [
+        "column 20: unknown column `clse`",
+        "    clse > 2",
+        "    ^",
+        "hint: did you mean `close`?",
+    ]
+
+
+def test_the_caret_of_a_long_line_stays_in_view():
+    lines = render(error_of("close > 1 and " * 60 + "clse > 2")).splitlines()
+    assert lines[1][lines[2].index("^") :].startswith("clse > 2")
+    assert len(lines[1]) < 120
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    assert "\x1b" not in render(error_of("close > \x1b[31m1"))
+
+
+def test_tabs_do_not_move_the_caret():
+    lines = render(error_of("close\t>\tclse")).splitlines()
+    assert lines[1].index("clse") == lines[2].index("^")

@@ -1,0 +1,149 @@
+"""After a hole in the tape the engine goes on from the board: silently, and exactly where the board knows all."""
+
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.traders.streams import SYMBOLS, Rules, describe, tape
+from tests.traders.tapes import Tape, brief, engine, trader
+from tickfloor.contracts.intervals import Interval
+from tickfloor.contracts.records import RECORD, Flag, Kind, Quality, Side, StatsPart
+from tickfloor.market.bars import FormingBars
+from tickfloor.traders.resync import InstrumentView, forming_bars
+
+seeds = st.integers(0, 2**32)
+
+
+class Board:
+    """What the board would show: everything so far, without columns and rules."""
+
+    def __init__(self, depth: int = 10_000) -> None:
+        self.depth = depth
+        self.forming = [FormingBars() for _ in SYMBOLS]
+        self.bars = [{interval: [] for interval in Interval} for _ in SYMBOLS]
+        self.values = [{"sequence": -1, "cumulative_delta": 0.0} for _ in SYMBOLS]
+
+    def record(self, record: bytes) -> None:
+        sequence, ts_event, _, row, kind, code, _, a, b, c, d = RECORD.unpack(record)
+        values = self.values[row]
+        values["sequence"] = sequence
+        if kind == Kind.TRADE:
+            self.forming[row].add_trade(ts_event // 1_000_000, a, b, code == Side.BUY)
+            values["cumulative_delta"] += {Side.BUY: b, Side.SELL: -b}.get(code, 0.0)
+            if ts_event >= values.get("last_ts_event", 0):
+                values |= {"last": a, "last_qty": b, "last_ts_event": ts_event}
+        elif kind == Kind.QUOTE:
+            values |= {"bid": a, "bid_size": b, "ask": c, "ask_size": d}
+        elif kind == Kind.STATS and code == StatsPart.PRICES:
+            values |= {"open_24h": a, "high_24h": b, "low_24h": c, "change_24h": d}
+        elif kind == Kind.STATS:
+            values |= {"volume_24h": a, "quote_volume_24h": b, "trades_24h": c}
+        elif kind == Kind.QUALITY:
+            values["quality"] = Quality(code)
+        elif kind == Kind.BAR_CLOSE:
+            bars = self.bars[row][Interval(code)]
+            bars.append(self.forming[row].close(Interval(code)))
+            del bars[: -self.depth]
+
+    def views(self) -> dict[int, InstrumentView]:
+        return {
+            row: InstrumentView(
+                **self.values[row],
+                bars={interval: [list(bar) for bar in bars] for interval, bars in self.bars[row].items()},
+                forming={
+                    interval: list(bar)
+                    for interval in Interval
+                    if (bar := self.forming[row].forming(interval)) is not None
+                },
+            )
+            for row in range(len(SYMBOLS))
+        }
+
+
+def simple_rules(seed: int, count: int):
+    """Rules whose state follows from the board alone: no crossings, no market columns within indicators."""
+    rules = Rules(Random(seed))
+    rules.inside = lambda depth: rules.random.choice(["close", "high[1]", "(high - low)", "rsi(2)"])
+    found = []
+    while len(found) < count:
+        spec = rules.spec(f"trader-{len(found)}")
+        if spec.when == "tick" and "cross" not in spec.rule:
+            found.append(spec)
+    return found
+
+
+@settings(max_examples=30, deadline=None, database=None)
+@given(seeds, seeds, seeds)
+def test_after_a_hole_signals_equal_those_of_an_engine_that_read_everything(rule_seed, tape_seed, cut_seed):
+    records = tape(tape_seed, 300, late=False)
+    chosen = [msgspec.structs.replace(spec, cooldown_ns=0) for spec in simple_rules(rule_seed, 8)]
+    ends = [index + 1 for index, record in enumerate(records) if not RECORD.unpack(record)[6] & Flag.MORE]
+    start, end = sorted(Random(cut_seed).sample(ends, 2))
+    expected = [s for s in engine(*chosen).process(b"".join(records)) if s.tape_sequence >= end]
+
+    made, board = engine(*chosen), Board()
+    made.process(b"".join(records[:start]))
+    for record in records[:end]:
+        board.record(record)
+    made.resync(end, board.views())
+    assert made.position == end
+    assert made.process(b"".join(records[end:])) == expected
+    assert made.statistics().resyncs == 1
+
+
+def test_the_hole_itself_gives_no_signal_and_what_matched_in_it_is_no_news():
+    tape = Tape()
+    tape.trade(0, 99.0)
+    tape.trade(1, 101.0)
+    tape.trade(2, 102.0)
+    tape.trade(3, 99.0)
+    tape.trade(4, 101.0)
+    made, board = engine(trader("last > 100")), Board()
+    made.process(tape.records[0])
+    for record in tape.records[:2]:
+        board.record(record)
+    made.resync(2, board.views())
+    assert [signal.tape_sequence for signal in made.process(b"".join(tape.records[2:]))] == [4]
+
+
+def test_records_that_the_board_already_contained_are_skipped():
+    tape = Tape()
+    for second, price in enumerate([1.0, 2.0, 4.0, 8.0]):
+        tape.trade(second, price)
+    made, board = engine(trader("cumulative_delta == 4 and volume == 4")), Board()
+    for record in tape.records[:3]:
+        board.record(record)
+    made.resync(1, board.views())
+    assert brief(made.process(b"".join(tape.records[1:])))[0][2] == 3
+
+
+def test_an_instrument_that_the_board_does_not_have_starts_anew_and_cooldowns_stay():
+    tape = Tape()
+    tape.trade(0, 101.0)
+    tape.trade(0, 101.0, row=1)
+    for second in (1, 2):
+        for row in (0, 1):
+            tape.trade(second, 99.0 + second, row=row)
+    made, board = engine(trader("last > 100", cooldown_ns=10**10)), Board()
+    for record in tape.records[:4]:
+        board.record(record)
+    assert len(made.process(b"".join(tape.records[:4]))) == 2
+    made.resync(4, {0: board.views()[0]})
+    assert [signal.instrument for signal in made.process(b"".join(tape.records[4:]))] == ["binance:ETHUSDT"]
+    assert made.statistics().cooled_down == 1
+
+
+@pytest.mark.parametrize("depth", [1, 3, 500])
+def test_forming_bars_are_split_again_as_they_were(depth):
+    board = Board(depth)
+    records = tape(5, 300, late=False)
+    for record in records:
+        board.record(record)
+    for row, view in board.views().items():
+        got = forming_bars(view)
+        for interval in Interval:
+            assert got.forming(interval) == board.forming[row].forming(interval), (describe(row).symbol, interval)
+        assert got.minute == board.forming[row].minute
