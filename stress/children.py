@@ -24,7 +24,7 @@ class Child:
             try:
                 body()
                 code = 0
-            except BaseException:
+            except Exception:  # noqa: BLE001  (told by the exit code)
                 traceback.print_exc()
             finally:
                 os._exit(code)

@@ -46,15 +46,13 @@ def publish_in_step(tape: int, table: int, bell: int, meeting: memoryview) -> No
         writer.append(0, 0, 0, 1, 0, 0, 0.0, 0.0, 0.0, 0.0)
         rings = writer.rings
         meeting[_PUBLISHER] = round_
-        while meeting[_SLEEPER] < round_:
-            if meeting[_STOP]:
-                return
+        if not _reached(meeting, _SLEEPER, round_):
+            return
         writer.publish()
         meeting[_RANG] = writer.rings - rings
         meeting[_PUBLISHED] = round_
-        while meeting[_DECIDED] < round_:
-            if meeting[_STOP]:
-                return
+        if not _reached(meeting, _DECIDED, round_):
+            return
 
 
 def sleep_in_step(tape: int, table: int, bell: int, meeting: memoryview, until: float, tally: Tally) -> None:
@@ -65,16 +63,14 @@ def sleep_in_step(tape: int, table: int, bell: int, meeting: memoryview, until: 
     round_ = 0
     while time.monotonic() < until:
         round_ += 1
-        while meeting[_PUBLISHER] < round_:
-            pass
+        _reached(meeting, _PUBLISHER, round_)
         meeting[_SLEEPER] = round_
         for _ in range(delay + rng.randrange(3)):
             pass
         asleep = reader.announce_sleep()
         # Kept where it is undecided who comes first: that is where a wake can be missed.
         delay = delay + 1 if asleep else max(0, delay - 1)
-        while meeting[_PUBLISHED] < round_:
-            pass
+        _reached(meeting, _PUBLISHED, round_)
         rang = meeting[_RANG]
         if not asleep:
             tally.add(0, "handshake: awake and rung" if rang else "handshake: saw the record")
@@ -86,6 +82,19 @@ def sleep_in_step(tape: int, table: int, bell: int, meeting: memoryview, until: 
         reader.read()
         meeting[_DECIDED] = round_
     meeting[_STOP] = 1
+
+
+def _reached(meeting: memoryview, word: int, round_: int) -> bool:
+    """Spin until the other side has reached a round; say whether it will at all."""
+    turns = 0
+    while meeting[word] < round_:
+        turns += 1
+        if turns % 1000 == 0:
+            # The other side may be waiting for this very core.
+            os.sched_yield()
+            if meeting[_STOP]:
+                return False
+    return True
 
 
 def publish_at_random(tape: int, table: int, bell: int) -> None:

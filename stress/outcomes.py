@@ -49,9 +49,7 @@ class Tally:
     @property
     def passed(self) -> bool:
         """Whether nothing forbidden was seen."""
-        return not any(
-            self.count(outcome.name) for outcome in self.outcomes if outcome.verdict is Verdict.FORBIDDEN
-        )
+        return not any(self.count(outcome.name) for outcome in self.outcomes if outcome.verdict is Verdict.FORBIDDEN)
 
     def as_json(self) -> str:
         """Return the table for programs."""

@@ -31,7 +31,9 @@ OUTCOMES = (
     Outcome("whole book", Verdict.ACCEPTABLE, "all levels of one publication"),
     Outcome("whole bars", Verdict.ACCEPTABLE, "every bar whole and in its place"),
     Outcome("writer killed", Verdict.INTERESTING, "SIGKILL at a random moment, then a successor"),
-    Outcome("torn slot (control)", Verdict.INTERESTING, "a copy without the check; 0 would mean that nothing was tried"),
+    Outcome(
+        "torn slot (control)", Verdict.INTERESTING, "a copy without the check; 0 would mean that nothing was tried"
+    ),
     Outcome("torn row", Verdict.FORBIDDEN, "fields of two publications, accepted"),
     Outcome("torn book", Verdict.FORBIDDEN, "levels of two publications, accepted"),
     Outcome("torn bar", Verdict.FORBIDDEN, "numbers of two bars in one, accepted"),

@@ -144,7 +144,10 @@ class BoardWriter:
         return self._series[instrument, interval].read_tail(count)
 
     def rewrite_bars(self, instrument: int, interval: Interval, index: int, bars: Sequence[Bar]) -> None:
-        """Replace the closed bars from number ``index`` on; there may be more of them than before."""
+        """Replace the closed bars from number ``index`` on; there may be more of them than before.
+
+        An ``index`` beyond the closed bars, as when a successor takes bars over, leaves those between missing.
+        """
         self._series[instrument, interval].rewrite(index, bars)
 
     def close(self) -> None:
@@ -156,7 +159,10 @@ class BoardWriter:
 class _SeriesWriter:
     """The bars of one instrument and interval."""
 
-    __slots__ = ("_forming", "_mapping", "_ring", "_slots", "_state", "_written", "closed", "depth", "revision")
+    __slots__ = (
+        "_first", "_forming", "_inherited", "_mapping", "_ring", "_slots", "_state", "_written", "closed", "depth",
+        "revision",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -173,20 +179,23 @@ class _SeriesWriter:
         self.depth = layout.depth
         self.closed = 0
         self.revision = 0
+        self._first = 0
         self._written = 0
         self._forming = _NO_BAR
         before = self._state.current()
+        self._inherited = before is not None
         if before is not None:
-            # Taken over: the bars begin anew. Said before the first of them is written, so that no reader takes
-            # new bars in old places for old ones.
+            # Taken over: the bars begin anew, once there is something to say, and under another revision.
             self.revision = (before[1] | 1) + 1
-            self._publish()
 
     def write_forming(self, bar: Bar | None) -> None:
         self._forming = _NO_BAR if bar is None else bar
         self._publish()
 
     def append(self, bar: Bar) -> int:
+        if self._inherited:
+            # Or a reader would take the first of the new bars, in the place of an old one, for the old one.
+            self._publish()
         slot = self.closed % self._slots
         BAR.pack_into(self._mapping, self._ring + slot * BAR.size, *bar)
         self.closed += 1
@@ -206,6 +215,8 @@ class _SeriesWriter:
         packed = [BAR.pack(*bar) for bar in bars]
         # Readers see the run cut short before it is touched, so that none copies a half-written bar.
         self.revision += 1
+        if index > self.closed:
+            self._first = index
         self.closed = index
         self._written = max(self._written, index + len(bars))
         self._publish()
@@ -217,8 +228,9 @@ class _SeriesWriter:
         self._publish()
 
     def _oldest(self) -> int:
-        """Return the number of the oldest bar whose slot no newer bar has taken, now or by the rewrite under way."""
-        return max(0, self._written - self._slots)
+        """Return the number of the oldest bar written here whose slot no newer one takes, by a rewrite neither."""
+        return max(self._first, self._written - self._slots)
 
     def _publish(self) -> None:
+        self._inherited = False
         self._state.write(self.closed, self.revision, self._oldest(), *self._forming)

@@ -1,0 +1,1 @@
+"""Benchmarks: every number beside its baselines, measured in the same run."""
