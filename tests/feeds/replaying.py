@@ -43,9 +43,10 @@ class Replay:
         for number, (recv_ns, index, kind, ref, payload, line) in enumerate(merge(self.captures), 1):
             capture = self.captures[index]
             adapter = self.adapters[capture.venue]
-            for publisher in publishers:
-                if recv_ns >= publisher.tick_due_ns:
-                    publisher.tick(recv_ns)
+            # As the feed worker does: at each time that the frames so far have set, before the frame.
+            while (due := min(publisher.tick_due_ns for publisher in publishers)) <= recv_ns:
+                for publisher in publishers:
+                    publisher.tick(due)
             self.kinds[kind] += 1
             try:
                 if kind == "F":

@@ -107,14 +107,18 @@ def test_a_book_gap_is_marked_until_a_snapshot_and_shows_no_book():
     feed.adapter.on_http(NOW, "REST-depth:BTCUSDT", frames.snapshot(10, [["1", "5"]], [["2", "6"]]))
     feed.send(NOW, frames.depth(9, 12, START_MS, previous=8))
     gap = feed.send(NOW, frames.depth(20, 22, START_MS + 3, previous=19))
-    assert [(r.kind, r.code, r.ts_event) for r in gap] == [(Kind.QUALITY, Quality.GAP, (START_MS + 3) * NS)]
+    at = (START_MS + 3) * NS
+    # The best prices go with the book that they were of.
+    assert [(r.kind, r.code, r.ts_event) for r in gap] == [(Kind.QUOTE, 0, at), (Kind.QUALITY, Quality.GAP, at)]
     assert feed.adapter.books_waiting() == ("BTCUSDT",)
     assert feed.board.books[0][1:] == ([], [])
     before = feed.tape.sequence
     feed.adapter.on_http(NOW, "https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT",
                          frames.snapshot(21, [["1", "5"]], [["2", "6"]]))  # fmt: skip
     back = feed.tape.records[before:]
-    assert [(r.kind, r.code, r.flags) for r in back] == [(Kind.QUALITY, Quality.LIVE, Flag.MORE), (Kind.BOOK, 0, 0)]
+    assert [(r.kind, r.code, r.flags) for r in back] == [
+        (Kind.QUALITY, Quality.LIVE, Flag.MORE), (Kind.BOOK, 0, Flag.MORE), (Kind.QUOTE, 0, 0),
+    ]  # fmt: skip
     assert feed.adapter.figures is not None
     assert feed.adapter.statistics().books["BTCUSDT"].sequence_gaps == 1
 

@@ -26,7 +26,7 @@ def lines(count, start=1000):
 
 
 def test_a_whole_capture_is_read_with_venue_lines_and_progress(tmp_path):
-    body = HEADER + b"5\tC\tws1\twss://x\n7\tH\thttps://y?a=1\t{}\n9\tF\tws1\t{\"a\":\"tab\\there\tand here\"}\n"
+    body = HEADER + b'5\tC\tws1\twss://x\n7\tH\thttps://y?a=1\t{}\n9\tF\tws1\t{"a":"tab\\there\tand here"}\n'
     capture = Capture(written(tmp_path, gzip.compress(body)))
     assert capture.venue == "binance-usdm"
     assert list(capture) == [
@@ -123,13 +123,6 @@ def test_a_line_without_end_is_not_swallowed_whole(tmp_path, monkeypatch):
     assert "longer than 1 MiB" in capture.problems[0].reason
 
 
-def test_the_digest_names_the_content(tmp_path):
-    one, same = (written(tmp_path, HEADER + b"1\tF\tws1\t{}\n", name) for name in ("a", "b"))
-    other = written(tmp_path, HEADER + b"2\tF\tws1\t{}\n", "c")
-    assert Capture(one).digest() == Capture(same).digest() != Capture(other).digest()
-    assert len(Capture(one).digest()) == 32
-
-
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300), st.integers(0, 400), st.booleans(), st.booleans())
 def test_damage_never_raises(tmp_path, noise, at, compressed, header):
@@ -160,3 +153,21 @@ def test_merging_keeps_each_capture_s_order_even_where_its_times_go_back(times):
     assert [[(f[0], *f[2:]) for f in merged if f[1] == index] for index in range(len(times))] == captures
     if all(each == sorted(each) for each in times):
         assert all(one[:2] <= two[:2] for one, two in pairwise(merged))
+
+
+def test_a_line_that_is_too_long_is_a_problem_and_the_others_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("tickfloor.feeds.capture.MAX_LINE_BYTES", 1 << 20)
+    path = tmp_path / "long.frames"
+    path.write_bytes(HEADER + b"1\tF\tw\t" + b"x" * (3 << 20) + b"\n2\tF\tw\t{}\n3\tF\tw\t" + b"y" * (2 << 20))
+    capture = Capture(path)
+    assert [frame[0] for frame in capture] == [2]
+    assert [problem.line for problem in capture.problems] == [2, 4]
+
+
+def test_zeros_after_the_gzip_data_and_a_byte_order_mark_are_read_over(tmp_path):
+    path = tmp_path / "padded.frames.gz"
+    path.write_bytes(gzip.compress(b"\xef\xbb\xbf" + HEADER + b"1\tF\tw\t{}\n") + bytes(512))
+    capture = Capture(path)
+    assert [frame[0] for frame in capture] == [1]
+    assert capture.venue == "binance-usdm"
+    assert not capture.problem_count

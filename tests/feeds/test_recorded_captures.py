@@ -100,11 +100,13 @@ def test_minute_bars_equal_the_truth(outcome):
     name, _, _, _ = outcome
     expected: dict[str, list[dict]] = {}
     for row in recorded.truth_rows(name, "bars_1m"):
-        expected.setdefault(row["symbol"], []).append({
-            "start_ms": int(row["minute_start_ms"]),
-            **{key: float(row[key]) for key in ("open", "high", "low", "close", "volume")},
-            "trades": int(row["trades"]),
-        })
+        expected.setdefault(row["symbol"], []).append(
+            {
+                "start_ms": int(row["minute_start_ms"]),
+                **{key: float(row[key]) for key in ("open", "high", "low", "close", "volume")},
+                "trades": int(row["trades"]),
+            }
+        )
     assert {symbol: each["bars_1m"] for symbol, each in of_symbols(outcome).items() if each["bars_1m"]} == expected
 
 

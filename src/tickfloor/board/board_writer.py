@@ -21,7 +21,7 @@ from tickfloor.board.board_layout import (
     BoardLayout,
     layout_of,
 )
-from tickfloor.board.row import ROW
+from tickfloor.board.row import ROW, Field
 from tickfloor.board.two_slot import TwoSlotWriter
 from tickfloor.contracts.bars import BAR_WORDS, Bar
 from tickfloor.contracts.errors import BoardFullError, LayoutMismatchError
@@ -111,6 +111,13 @@ class BoardWriter:
         self._rows[instrument].write(*row)
         self._update_count += 1
         self._updates.store(self._update_count)
+
+    def mark_bars_ahead(self, instrument: int) -> None:
+        """Say on the published row that bars will be newer than it, until the row is written.
+
+        A reader of row and bars looks at the mark before and after, and reads again if it is set.
+        """
+        self._rows[instrument].set_word(Field.BARS_AHEAD, 1.0)
 
     def write_book(
         self,

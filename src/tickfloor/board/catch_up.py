@@ -67,6 +67,10 @@ class CatchUpBoard:
         """As :meth:`BoardWriter.write_row`."""
         self._board.write_row(instrument, row)
 
+    def mark_bars_ahead(self, instrument: int, /) -> None:
+        """As :meth:`BoardWriter.mark_bars_ahead`."""
+        self._board.mark_bars_ahead(instrument)
+
     def write_book(
         self,
         instrument: int,

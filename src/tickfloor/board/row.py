@@ -4,7 +4,7 @@ import struct
 from enum import IntEnum
 
 ROW = struct.Struct("<Qqq29d")
-"""One row; fields in the order of :class:`Field`, then a spare word."""
+"""One row; fields in the order of :class:`Field`."""
 
 
 class Field(IntEnum):
@@ -46,6 +46,8 @@ class Field(IntEnum):
     LOT_SIZE = 29
     LAST_US = 30
     """venue time of LAST, microseconds UTC; 0 before the first trade. A trade that is older leaves LAST alone."""
+    BARS_AHEAD = 31
+    """1 while bars on the board are newer than this row, until the row follows at the end of the batch; else 0"""
 
 
 ROW_WORDS = 32
@@ -56,6 +58,6 @@ def empty_row() -> list[float]:
     """Return the row of an instrument of which nothing is known yet."""
     row: list[float] = [0, 0, 0, *[float("nan")] * (ROW_WORDS - 3)]
     for field in (Field.CUMULATIVE_DELTA, Field.BUY_VOLUME, Field.SELL_VOLUME, Field.TRADES,
-                  Field.LATE_TRADES, Field.QUALITY, Field.LAST_US):  # fmt: skip
+                  Field.LATE_TRADES, Field.QUALITY, Field.LAST_US, Field.BARS_AHEAD):  # fmt: skip
         row[field] = 0.0
     return row

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from tickfloor.cli.exit_codes import ExitCode
 from tickfloor.cli.output import data, fail, say
 from tickfloor.cli.report import build_report
 from tickfloor.cli.rules import read_rules
-from tickfloor.cli.rules_file import RulesFile
 from tickfloor.cli.run_floor import Outcome, run_floor
 from tickfloor.cli.settings import read_config
+from tickfloor.cli.unknown_symbols import unknown_symbols
 from tickfloor.contracts.settings import CaptureSource, ConsoleSettings
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.floor import FloorPlan
@@ -38,8 +39,8 @@ def run_replay(
             fail(f"there is no capture {capture}", ExitCode.NOT_FOUND)
     settings = read_config(config, trader_workers=workers, database=database)
     file = None if rules is None else read_rules(rules)
-    if report is not None and str(report) != "-" and not report.absolute().parent.is_dir():
-        fail(f"the report cannot be written: there is no folder {report.absolute().parent}", ExitCode.NOT_FOUND)
+    if report is not None and str(report) != "-":
+        _check_report(report)
     traders = () if file is None else file.specs
     plan = FloorPlan(
         source=CaptureSource(paths=tuple(str(capture) for capture in captures), speed=_speed_of(speed)),
@@ -52,10 +53,12 @@ def run_replay(
     outcome = run_floor(settings, plan, file)
     if report is not None:
         _write_report(report, build_report([str(capture) for capture in captures], outcome))
+    for line in unknown_symbols(traders, outcome.instruments):
+        say(line)
     _summarise(outcome, settings.database)
     if outcome.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
-    if outcome.feed.problem_count or outcome.status.lost:
+    if outcome.feed.problem_count or outcome.lost:
         raise typer.Exit(ExitCode.FAILURE)
 
 
@@ -86,6 +89,17 @@ def _speed_of(text: str) -> float:
     return speed
 
 
+def _check_report(path: Path) -> None:
+    """End the command before the replay, and not after it, if its report cannot be written."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        fail(f"the report cannot be written: there is no folder {folder}", ExitCode.NOT_FOUND)
+    if path.is_dir():
+        fail(f"the report {path} cannot be written: it is a folder")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        fail(f"the report {path} cannot be written: permission denied")
+
+
 def _write_report(path: Path, report: bytes) -> None:
     if str(path) == "-":
         data(report.decode())
@@ -99,11 +113,14 @@ def _write_report(path: Path, report: bytes) -> None:
 def _summarise(outcome: Outcome, database: str) -> None:
     feed = outcome.feed
     for problem in feed.problems[:_PROBLEMS_SHOWN]:
-        say(f"{problem.file}:{problem.line}: {problem.reason}")
+        where = f"{problem.file}:{problem.line}" if problem.line else problem.file
+        say(f"{where}: {problem.reason}")
     if feed.problem_count > min(len(feed.problems), _PROBLEMS_SHOWN):
         say(f"… and {feed.problem_count - min(len(feed.problems), _PROBLEMS_SHOWN):,} more problems")
+    for reason, count in feed.left_out.items():
+        say(f"not used: {count:,} {reason}")
     ended = "" if feed.complete else ", interrupted"
     say(
         f"{feed.frames:,} frames, {feed.head:,} records, {len(outcome.signals):,} signals in {database}, "
-        f"{feed.problem_count:,} problems, {outcome.status.lost:,} lost{ended}"
+        f"{feed.problem_count:,} problems, {outcome.lost:,} lost{ended}"
     )

@@ -29,7 +29,8 @@ def build_report(captures: list[str], outcome: Outcome) -> bytes:
             for signal in outcome.signals
         ],
         "latency_us": {"p50": outcome.status.latency_p50_us, "p99": outcome.status.latency_p99_us},
-        "lost": outcome.status.lost,
+        "lost": outcome.lost,
+        "left_out": feed.left_out,
         "problems": [msgspec.structs.asdict(problem) for problem in feed.problems],
         "complete": feed.complete,
     }

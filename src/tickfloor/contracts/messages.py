@@ -195,6 +195,7 @@ class FeedFinished(_Message, frozen=True, kw_only=True):
     Attributes:
         head: records on the tape, all published.
         complete: whether the source was read to its end.
+        left_out: what was received whole and not used, by reason, for example duplicates.
         figures: JSON of the report's ``instruments``; empty without audit.
     """
 
@@ -204,6 +205,7 @@ class FeedFinished(_Message, frozen=True, kw_only=True):
     complete: bool
     problems: tuple[FeedProblem, ...]
     problem_count: int
+    left_out: dict[str, int]
     figures: bytes
 
 

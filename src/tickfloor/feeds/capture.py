@@ -5,7 +5,6 @@ a server's frame, ``S`` for a client's, ``C`` for a connection (payload = URL), 
 What is readable is yielded; what is not becomes a problem with its line number.
 """
 
-import hashlib
 import os
 import zlib
 from collections.abc import Iterator
@@ -92,21 +91,6 @@ class Capture:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(str(self.path), line, reason))
 
-    def digest(self) -> str:
-        """Return 32 hex digits that name the file's content.
-
-        Raises:
-            CaptureError: the file cannot be read any more.
-        """
-        found = hashlib.blake2b(digest_size=16)
-        try:
-            with self.path.open("rb") as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    found.update(chunk)
-        except OSError as error:
-            raise CaptureError(f"capture {self.path} cannot be read: {error.strerror}") from error
-        return found.hexdigest()
-
     def __iter__(self) -> Iterator[CapturedFrame]:
         """Yield every readable line of a capture of a known venue, in file order."""
         if self.venue is None:
@@ -131,6 +115,7 @@ class Capture:
             yield recv_ns, kind_text, ref_text, payload, number
 
     def _venue_of(self, number: int, line: bytes) -> str | None:
+        line = line.removeprefix(b"\xef\xbb\xbf")
         if not line.startswith(b"#"):
             self.note(number, "no provenance line (# {json}): whose frames these are is unknown")
             return None
@@ -156,14 +141,19 @@ class Capture:
         try:
             for text in self._texts():
                 if b"\n" not in text:
-                    carry.append(text)
                     carried += len(text)
-                    if carried > MAX_LINE_BYTES:
-                        self.note(number + 1, f"the line is longer than {MAX_LINE_BYTES >> 20} MiB; reading ends here")
-                        return
+                    if carried <= MAX_LINE_BYTES:
+                        carry.append(text)
+                    else:
+                        carry.clear()
                     continue
                 lines = text.split(b"\n")
-                lines[0] = b"".join(carry) + lines[0]
+                if carried > MAX_LINE_BYTES:
+                    number += 1
+                    self.note(number, f"the line is longer than {MAX_LINE_BYTES >> 20} MiB")
+                    del lines[0]
+                else:
+                    lines[0] = b"".join(carry) + lines[0]
                 carry = [lines.pop()]
                 carried = len(carry[0])
                 for line in lines:
@@ -173,9 +163,10 @@ class Capture:
             # What is carried is cut off: it belongs to this problem, not to the frames.
             self.note(number + 1, f"{error}; what comes after cannot be read")
             return
-        rest = b"".join(carry)
-        if rest:
-            yield number + 1, rest
+        if carried > MAX_LINE_BYTES:
+            self.note(number + 1, f"the line is longer than {MAX_LINE_BYTES >> 20} MiB")
+        elif carried:
+            yield number + 1, b"".join(carry)
 
     def _texts(self) -> Iterator[bytes]:
         """Yield the file's text in pieces, decompressed if it is gzip.
@@ -196,6 +187,10 @@ class Capture:
                 self.bytes_read += len(chunk)
                 while chunk:
                     if member.eof:
+                        # Tapes and some tools fill the last block with zeros, and gzip itself reads over them.
+                        chunk = chunk.lstrip(b"\0")
+                        if not chunk:
+                            break
                         if not chunk.startswith(_GZIP_MAGIC[:1]):
                             raise _EndsHereError("there is something else after the gzip data")
                         member = zlib.decompressobj(zlib.MAX_WBITS | 16)

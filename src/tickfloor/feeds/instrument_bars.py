@@ -66,10 +66,14 @@ class InstrumentBars:
         """Close every bar that ends at or before ``boundary_ns``, shortest interval first."""
         forming, boundary_ms = self.forming, boundary_ns // 1_000_000
         due = [(end_ms, interval) for end_ms, interval in forming.ends() if end_ms <= boundary_ms]
+        if due:
+            self._board.mark_bars_ahead(self._number)
         for count, (end_ms, interval) in enumerate(due, 1):
             bar = forming.close(interval)
             slot = self._board.append_bar(self._number, interval, bar)
-            yield ClosedBar(interval, end_ms * 1_000_000, slot, bar, count < len(due))
+            # Bars that end together are one event; what ends later must not be seen by what ended before.
+            more = count < len(due) and due[count][0] == end_ms
+            yield ClosedBar(interval, end_ms * 1_000_000, slot, bar, more)
         self._note_end()
 
     def add_late_trade(
@@ -81,6 +85,7 @@ class InstrumentBars:
             The closed bars that it changed, shortest interval first.
         """
         revised = []
+        self._board.mark_bars_ahead(self._number)
         for interval in Interval:
             end_ns = ts_event - ts_event % interval.ns + interval.ns
             if end_ns > minute_start_ns:

@@ -11,6 +11,7 @@ from tickfloor.contracts.records import Flag, Kind, Quality, Side, StatsPart
 from tickfloor.feeds.decimals import decimals_of
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.instrument_bars import DAY_HIGH, DAY_LOW, ClosedBar, InstrumentBars
+from tickfloor.feeds.jumps import JumpGuard
 from tickfloor.feeds.ports import BarObserver, BoardPort, TapePort
 from tickfloor.market.bars import FormingBars
 from tickfloor.market.book import OrderBook
@@ -30,6 +31,8 @@ BUY, SELL = int(Side.BUY), int(Side.SELL)
 MAX_LATE_NS: Final = Interval.D1.ns
 BOOK_LEVELS: Final = 20
 LEARNING_RECORDS: Final = 256
+MOST_MISSING: Final = 1_000_000_000
+"""Trade ids that may be missing at once."""
 NO_TIME: Final = 0
 """Given as venue time where the venue sends none."""
 
@@ -90,6 +93,7 @@ class InstrumentWriter:
         "_dirty",
         "_expected_id",
         "_id",
+        "_jumps",
         "_learning",
         "_publisher",
         "_quality",
@@ -118,6 +122,7 @@ class InstrumentWriter:
         self._tape = publisher.tape
         self._id = instrument.id
         self._expected_id = -1
+        self._jumps = JumpGuard(MOST_MISSING)
         self._quality = Quality.UNKNOWN
         self._trade_gap = False
         self._book_gap = False
@@ -165,10 +170,10 @@ class InstrumentWriter:
             False if it was a duplicate, and dropped.
 
         Raises:
-            FrameError: its venue time cannot be.
+            FrameError: its venue time cannot be, or its id jumps too far to be believed at once.
         """
         expected = self._expected_id
-        if trade_id < expected:
+        if trade_id != expected and expected >= 0 and not self._follows(expected, trade_id):
             self.duplicates += 1
             return False
         publisher = self._publisher
@@ -310,6 +315,11 @@ class InstrumentWriter:
         ts_event = self._reach(ts_event, ts_init)
         self._book_gap = True
         self._mark(DIRTY_BOOK)
+        row = self.row
+        if not self.quotes_from_ticker and not math.isnan(row[BID] + row[ASK]):
+            # They were the best prices of the book that is not to be trusted any more.
+            row[BID] = row[BID_SIZE] = row[ASK] = row[ASK_SIZE] = math.nan
+            self._append(ts_event, ts_init, QUOTE, 0, MORE, math.nan, math.nan, math.nan, math.nan)
         self._requalify(ts_event, ts_init, 0)
 
     def stats(self, ts_event: int, ts_init: int, prices: tuple[float, float, float, float],
@@ -359,6 +369,8 @@ class InstrumentWriter:
         """Write what changed since the last call."""
         dirty, board, number = self._dirty, self._publisher.board, self._id
         self._dirty = 0
+        if dirty & (DIRTY_MINUTE | DIRTY_LONGER):
+            board.mark_bars_ahead(number)
         if dirty & DIRTY_MINUTE:
             self._bars.write_minute()
         if dirty & DIRTY_LONGER:
@@ -405,13 +417,21 @@ class InstrumentWriter:
         self._append(end_ns, ts_init, kind, interval, MORE if more else 0,
                      slot, bar[CLOSE], bar[VOLUME], bar[BAR_TRADES])  # fmt: skip
 
+    def _follows(self, expected: int, trade_id: int) -> bool:
+        """Say whether a trade whose id is not the expected one is new."""
+        if self._jumps.believes(expected, trade_id):
+            return trade_id > expected or expected - trade_id > MOST_MISSING
+        if trade_id < expected:
+            return False
+        raise FrameError(f"trade id {trade_id} where {expected} was due: believed when the next one goes on from there")
+
     def _settle_trade(self, ts_event: int, ts_init: int, trade_id: int, price: float, qty: float) -> None:
         """Handle what is not the usual next trade: the first, one after a gap, one after that."""
         expected = self._expected_id
         self._trade_gap = expected >= 0 and trade_id != expected
         if self._trade_gap:
             self.id_gaps += 1
-            self.missed_trades += trade_id - expected
+            self.missed_trades += max(0, trade_id - expected)
         self._settle(ts_event, ts_init, price, qty)
 
     def _settle(self, ts_event: int, ts_init: int, price: float, qty: float) -> None:
@@ -435,6 +455,8 @@ class InstrumentWriter:
             return publisher.venue_ns or ts_init
         if ts_event >= publisher.minute_end_ns:
             publisher.advance(ts_event, ts_init)
+        elif ts_event < publisher.venue_ns - MAX_LATE_NS:
+            raise FrameError(f"venue time {ts_event} ns is over a day behind the venue's {publisher.venue_ns} ns")
         if ts_event > publisher.venue_ns:
             publisher.venue_ns = ts_event
         if ts_event - ts_init > publisher.clock.newest_ahead_ns:

@@ -50,6 +50,9 @@ class BoardPort(Protocol):
     def write_row(self, instrument: int, row: Sequence[float], /) -> None:
         """Publish a row, in the order of :class:`tickfloor.board.row.Field`."""
 
+    def mark_bars_ahead(self, instrument: int, /) -> None:
+        """Say that bars will be newer than the row until the row is written."""
+
     def append_bar(self, instrument: int, interval: Interval, bar: Bar, /) -> int:
         """Add a closed bar, after which none is forming; return its slot."""
 

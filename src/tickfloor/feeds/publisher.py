@@ -18,6 +18,9 @@ from tickfloor.market.venue_clock import GRACE_NS, VenueClock
 MINUTE_NS: Final = Interval.M1.ns
 MAX_AHEAD_NS: Final = 3_600_000_000_000
 """A venue time further ahead of the receive time is refused: believed, it would close every bar."""
+MAX_JUMP_NS: Final = 60_000_000_000
+"""A venue time this far ahead of the estimate is refused, until :data:`BELIEVED_DOUBTS` in a row agree."""
+BELIEVED_DOUBTS: Final = 3
 MAX_BEHIND_NS: Final = 86_400_000_000_000
 """A first record or a trade further behind is refused."""
 NEVER_NS: Final = 1 << 63
@@ -40,6 +43,9 @@ class MarketPublisher:
 
     __slots__ = (
         "_assign",
+        "_doubted_at_ns",
+        "_doubted_ns",
+        "_doubts",
         "_writers",
         "_writers_by_id",
         "bar_slots",
@@ -85,6 +91,9 @@ class MarketPublisher:
         self.venue_ns = 0
         self.tick_due_ns = NEVER_NS
         self.forming_end_ns = NEVER_NS
+        self._doubted_ns = 0
+        self._doubted_at_ns = 0
+        self._doubts = 0
         self.dirty: list[InstrumentWriter] = []
         self._assign = assign
         self._writers: dict[str, InstrumentWriter] = {}
@@ -117,10 +126,25 @@ class MarketPublisher:
         """Refuse a venue time that cannot be, ns UTC; changes nothing.
 
         Raises:
-            FrameError: it is over an hour ahead of the receive time, or the first and over a day behind.
+            FrameError: it is further ahead than can be, or the first and over a day behind the receive time.
         """
-        if ts_event > ts_init + MAX_AHEAD_NS:
-            raise FrameError(f"venue time {ts_event} ns is over an hour ahead of the receive time {ts_init} ns")
+        now = self.clock.now(ts_init)
+        if now is None:
+            if ts_event > ts_init + MAX_AHEAD_NS:
+                raise FrameError(f"venue time {ts_event} ns is over an hour ahead of the receive time {ts_init} ns")
+        elif ts_event > now + MAX_JUMP_NS:
+            # One wrong time, believed, would make every trade until then late. Clocks are set, too: so records
+            # that agree, received one after the other, are believed in the end.
+            if ts_init != self._doubted_at_ns:
+                agrees = abs(ts_event - self._doubted_ns) <= MAX_JUMP_NS
+                self._doubts = self._doubts + 1 if agrees else 1
+                self._doubted_ns, self._doubted_at_ns = ts_event, ts_init
+            if self._doubts < BELIEVED_DOUBTS:
+                raise FrameError(
+                    f"venue time {ts_event} ns is {(ts_event - now) / 1e9:,.0f} s ahead of the venue's clock"
+                )
+        else:
+            self._doubts = 0
         if not self.minute_end_ns and ts_event < ts_init - MAX_BEHIND_NS:
             raise FrameError(f"venue time {ts_event} ns is over a day behind the receive time {ts_init} ns")
 

@@ -15,6 +15,7 @@ from tickfloor.contracts.messages import (
     Begin,
     CommandBody,
     FeedFinished,
+    FeedProblem,
     FeedStatus,
     InstrumentAssigned,
     Result,
@@ -208,7 +209,7 @@ class FeedWorker:
         self._finished = True
         self._publish()
         self._say_status()
-        count, problems = self._source.problems()
+        count, problems = self._problems()
         self._runtime.channel.send(
             FeedFinished(
                 head=max(self._tape.sequence, self._tape.resumed_at),
@@ -217,9 +218,21 @@ class FeedWorker:
                 complete=complete,
                 problems=problems,
                 problem_count=count,
+                left_out={
+                    why: times for adapter in self._adapters.values() for why, times in adapter.left_out().items()
+                },
                 figures=self._figures(),
             )
         )
+
+    def _problems(self) -> tuple[int, tuple[FeedProblem, ...]]:
+        """Return the source's problems, and the instruments that had to be left out whole."""
+        count, problems = self._source.problems()
+        refused = [f"{venue}:{symbol}" for venue, adapter in self._adapters.items() for symbol in adapter.refused()]
+        if not refused:
+            return count, problems
+        reason = f"no row on the board for {', '.join(refused[:10])}{' …' if len(refused) > 10 else ''}: raise board_instruments"
+        return count + len(refused), (FeedProblem(file="board", line=0, reason=reason), *problems)
 
     def _figures(self) -> bytes:
         if self._audit is None:

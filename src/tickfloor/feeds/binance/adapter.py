@@ -23,7 +23,7 @@ from tickfloor.feeds.binance.frames import (
     time_ns,
 )
 from tickfloor.feeds.binance.handlers import Handler, QuoteState
-from tickfloor.feeds.binance.metadata import metadata_of
+from tickfloor.feeds.binance.metadata import Metadata, metadata_of
 from tickfloor.feeds.binance.statistics import AdapterStatistics, BookStatistics, TradeStatistics
 from tickfloor.feeds.binance.streams import ALL_SYMBOLS, Stream
 from tickfloor.feeds.errors import FrameError
@@ -40,6 +40,10 @@ _ABSENT = msgspec.Raw()
 _PREFIXES = Decoder(dict[str, str])
 _SNAPSHOTS = Decoder(DepthSnapshot, strict=False)
 _EXCHANGE_INFOS = Decoder(ExchangeInfo)
+
+
+REFUSED: Final = "refused"
+"""Counts the frames of instruments that the board has no row for."""
 
 
 class BinanceAdapter:
@@ -71,7 +75,7 @@ class BinanceAdapter:
         self._books: dict[str, BookSync] = {}
         self._quotes: dict[str, QuoteState] = {}
         self._klines: dict[tuple[str, str], Candle] = {}
-        self._metadata: dict[str, SymbolInfo] = {}
+        self._metadata: dict[str, Metadata] = {}
         self._ignored: dict[str, int] = {}
         self._refused: set[str] = set()
         self._frames = 0
@@ -166,6 +170,23 @@ class BinanceAdapter:
             trades=trades, books=books, klines=dict(self._klines),
         )  # fmt: skip
 
+    def left_out(self) -> dict[str, int]:
+        """Return what was received whole and not used, by reason; the reasons that did not occur are left out."""
+        writers = self._publisher.writers
+        counts = {
+            "duplicate trades": sum(writer.duplicates for writer in writers),
+            "outdated best prices": sum(state.stale for state in self._quotes.values()),
+            "bars too old to revise": sum(writer.lost_revisions for writer in writers),
+            "depth events beyond the buffer": sum(sync.overflowed for sync in self._books.values()),
+            **{f"frames of {kind}": count for kind, count in self._ignored.items() if kind != REFUSED},
+            "frames of instruments without a board row": self._ignored.get(REFUSED, 0),
+        }
+        return {f"{reason} ({self._publisher.venue})": count for reason, count in counts.items() if count}
+
+    def refused(self) -> tuple[str, ...]:
+        """Return the symbols that the board had no row for."""
+        return tuple(sorted(self._refused))
+
     def figures(self) -> dict[str, dict[str, Any]]:
         """Return the replay report's exact figures of every instrument, by ``venue:symbol``.
 
@@ -251,7 +272,7 @@ class BinanceAdapter:
             writer = self._open(symbol)
         except BoardFullError:
             self._refused.add(symbol)
-            return self._ignoring("refused")
+            return self._ignoring(REFUSED)
         if kind in (streams.TRADE, streams.AGG_TRADE):
             self._trade_kinds[symbol] = kind
             make = handlers.trade_handler if kind == streams.TRADE else handlers.agg_trade_handler
@@ -313,7 +334,7 @@ class BinanceAdapter:
             writer = self._open(symbol)
         except BoardFullError:
             self._refused.add(symbol)
-            self._ignore("refused")
+            self._ignore(REFUSED)
             return
         sync = self._sync(symbol)
         applied = sync.applied
@@ -324,24 +345,24 @@ class BinanceAdapter:
         writer.book(sync.ts_event if sync.applied > applied else ts_event, recv_ns, sync.book, sync.update_id)
 
     def _on_exchange_info(self, body: bytes) -> None:
-        for info in _EXCHANGE_INFOS.decode(body).symbols:
-            self._metadata[info.symbol] = info
-            writer = self._publisher.known(info.symbol)
+        found = {info.symbol: metadata_of(info) for info in _EXCHANGE_INFOS.decode(body).symbols}
+        for symbol, metadata in found.items():
+            if metadata is None:
+                self._metadata.pop(symbol, None)
+                continue
+            self._metadata[symbol] = metadata
+            writer = self._publisher.known(symbol)
             if writer is not None:
-                self._describe(writer)
+                writer.describe(*metadata)
 
     def _open(self, symbol: str) -> InstrumentWriter:
         writer = self._publisher.known(symbol)
         if writer is None:
             writer = self._publisher.open(symbol)
-            self._describe(writer)
+            metadata = self._metadata.get(symbol)
+            if metadata is not None:
+                writer.describe(*metadata)
         return writer
-
-    def _describe(self, writer: InstrumentWriter) -> None:
-        info = self._metadata.get(writer.instrument.symbol)
-        metadata = None if info is None else metadata_of(info)
-        if metadata is not None:
-            writer.describe(*metadata)
 
     def _sync(self, symbol: str) -> BookSync:
         sync = self._books.get(symbol)

@@ -27,6 +27,7 @@ from tickfloor.feeds.binance.frames import (
     time_ns,
 )
 from tickfloor.feeds.errors import FrameError
+from tickfloor.feeds.jumps import JumpGuard
 from tickfloor.feeds.instrument_writer import NO_TIME, InstrumentWriter
 from tickfloor.feeds.publisher import MarketPublisher
 
@@ -45,18 +46,35 @@ TICKER_ARRAYS = Decoder(Combined[list[Ticker]], strict=False)
 MINI_TICKER_ARRAYS = Decoder(Combined[list[MiniTicker]], strict=False)
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
+MOST_UPDATES = 1_000_000_000_000
+"""Update ids between two best prices of an instrument: on futures all symbols share the counter."""
 COIN_M_SYMBOL = 2
 """``st`` of a COIN-M symbol among USD-M ones."""
 
 
 class QuoteState:
-    """Newest best prices of one instrument, shared by its own and the all-market stream."""
+    """Newest best prices of one instrument, shared by its own and the all-market stream.
 
-    __slots__ = ("last_id", "stale")
+    Attributes:
+        last_id: update id of the newest; -1 before the first.
+        stale: best prices dropped because a newer one had come.
+    """
+
+    __slots__ = ("_jumps", "last_id", "stale")
 
     def __init__(self) -> None:
         self.last_id = -1
         self.stale = 0
+        self._jumps = JumpGuard(MOST_UPDATES)
+
+    def follows(self, update_id: int) -> bool:
+        """Say whether an update is newer than the newest."""
+        last = self.last_id
+        if last < 0 or last < update_id <= last + MOST_UPDATES:
+            return True
+        if not self._jumps.believes(last, update_id):
+            return False
+        return not last - MOST_UPDATES <= update_id <= last
 
 
 def trade_handler(writer: InstrumentWriter) -> Handler:
@@ -100,8 +118,9 @@ def audited(handler: Handler, writer: InstrumentWriter, audit: Audit) -> Handler
     decode, instrument = TRADE_TEXTS.decode, writer.instrument
 
     def on_trade(recv_ns: int, payload: bytes) -> None:
+        # First, because it may be refused, and nothing of a refused frame is applied.
+        text = decode(payload).data
         if handler(recv_ns, payload):
-            text = decode(payload).data
             audit.trade(instrument, text.p, text.q)
 
     return on_trade
@@ -122,7 +141,7 @@ def book_ticker_handler(writer: InstrumentWriter, state: QuoteState) -> Handler:
 
 def publish_book_ticker(writer: InstrumentWriter, state: QuoteState, recv_ns: int, data: BookTicker) -> None:
     """Publish best prices unless newer ones have come; a side without price is empty."""
-    if data.u <= state.last_id:
+    if not state.follows(data.u):
         state.stale += 1
         return
     time = data.E

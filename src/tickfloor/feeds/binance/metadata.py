@@ -1,6 +1,6 @@
 """Decimals, tick and lot size of a symbol from exchangeInfo."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import NamedTuple
 
 from tickfloor.feeds.binance.frames import SymbolInfo
@@ -31,7 +31,8 @@ def metadata_of(info: SymbolInfo) -> Metadata | None:
 def _step(text: str | None) -> Decimal | None:
     try:
         step = Decimal(text or "0").normalize()
-    except InvalidOperation:
+    except ArithmeticError:
+        # Not a number, or one whose exponent no decimal has.
         return None
     return step if step.is_finite() and 0 < step < 10**15 and step > Decimal("1e-15") else None
 
