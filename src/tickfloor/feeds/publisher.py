@@ -19,7 +19,7 @@ MINUTE_NS: Final = Interval.M1.ns
 MAX_AHEAD_NS: Final = 3_600_000_000_000
 """A venue time further ahead of the receive time is refused: believed, it would close every bar."""
 MAX_JUMP_NS: Final = 60_000_000_000
-"""A venue time this far ahead of the estimate is refused, until :data:`BELIEVED_DOUBTS` in a row agree."""
+"""A venue time this far ahead of the estimate, and of our own clock, is refused, until :data:`BELIEVED_DOUBTS` in a row agree."""
 BELIEVED_DOUBTS: Final = 3
 MAX_BEHIND_NS: Final = 86_400_000_000_000
 """A first record or a trade further behind is refused."""
@@ -132,7 +132,7 @@ class MarketPublisher:
         if now is None:
             if ts_event > ts_init + MAX_AHEAD_NS:
                 raise FrameError(f"venue time {ts_event} ns is over an hour ahead of the receive time {ts_init} ns")
-        elif ts_event > now + MAX_JUMP_NS:
+        elif ts_event > max(now, ts_init) + MAX_JUMP_NS:
             # One wrong time, believed, would make every trade until then late. Clocks are set, too: so records
             # that agree, received one after the other, are believed in the end.
             if ts_init != self._doubted_at_ns:
