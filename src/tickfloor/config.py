@@ -51,6 +51,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name} must be between {low} and {high:,}, not {value:,}")
+        for name in ("restart_period", "shutdown_seconds"):
+            seconds = getattr(self, name)
+            if not 0 < seconds <= 86_400:
+                raise ValueError(f"{name} must be above 0 and at most 86,400 seconds, not {seconds}")
         if self.tape_records & (self.tape_records - 1):
             raise ValueError(f"tape_records must be a power of two, not {self.tape_records:,}")
 

@@ -14,7 +14,8 @@ from tickfloor.board.board_writer import create_board
 from tickfloor.board.tape_reader import attach_reader
 from tickfloor.board.tape_writer import create_tape
 from tickfloor.config import Config
-from tickfloor.contracts.errors import WorkerError
+from tickfloor.contracts.errors import TickfloorError, WorkerError
+from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.latency import LatencyHistogram
 from tickfloor.contracts.messages import (
     AddTrader,
@@ -69,6 +70,10 @@ _CLEANUP_SECONDS = 1.0
 _FLUSH_SECONDS = 5.0
 _STATUS_SECONDS = 0.25
 _PAGE = 1000
+
+
+class ShutdownTimeoutError(TickfloorError):
+    """The floor could not be brought to its end in time."""
 
 
 class RulesError(WorkerError):
@@ -126,10 +131,13 @@ class Floor:
         self._catalogue = Catalogue()
         self._feed: FeedStatus | None = None
         self._storage = StorageStatus(stored=0, repeated=0)
-        self._traders: dict[str, TraderStatus] = {}
+        self._traders: dict[tuple[str, int], TraderStatus] = {}
         self._specs: dict[str, list[TraderSpec]] = {}
         self._descriptors: list[int] = []
         self._placed = False
+        self._begun: dict[str, int] = {}
+        self._undrained: set[str] = set()
+        self._feed_is_to_stop = False
         self._status_task: asyncio.Task[None] | None = None
         router.register(LogLine, self._logs.on_line)
         router.register(SignalsRaised, self._signals.on_raised)
@@ -152,9 +160,11 @@ class Floor:
         config, plan = self._config, self._plan
         workers = max(1, min(config.trader_workers, len(plan.traders)))
         tape, readers = create_tape(plan.tape, config.tape_records, self.run_id)
+        self._descriptors += [tape, readers]
         board = create_board("board", BoardLayout(config.board_instruments, config.board_depth), self.run_id)
+        self._descriptors.append(board)
         read_tape, read_board = segment.read_only(tape), segment.read_only(board)
-        self._descriptors += [tape, readers, board, read_tape, read_board]
+        self._descriptors += [read_tape, read_board]
         await self._start_logger()
         names = [f"trader-{number}" for number in range(1, workers + 1)]
         doorbells = {}
@@ -211,7 +221,7 @@ class Floor:
                 },
                 cleanup_seconds=_CLEANUP_SECONDS,
                 from_template=True,
-                on_ready=_begin,
+                on_ready=self._begin_feed,
             )
         )
 
@@ -282,18 +292,30 @@ class Floor:
             await self._begin_trader(process)
 
     async def _begin_trader(self, process: WorkerProcess) -> None:
-        for spec in self._specs[process.slot]:
-            process.command(AddTrader(spec=spec))
+        # Once for each incarnation: one that is started while the traders are placed is told of from two sides.
+        if self._begun.get(process.slot) == process.incarnation:
+            return
+        self._begun[process.slot] = process.incarnation
+        added = [process.command(AddTrader(spec=spec)) for spec in self._specs[process.slot]]
+        await asyncio.gather(*added, process.command(Begin()))
+
+    async def _begin_feed(self, process: WorkerProcess) -> None:
         await process.command(Begin())
+        if self._feed_is_to_stop:
+            # Its predecessor was told, and died before it had the last word.
+            await process.command(StopFeed())
 
     # --- end
 
     async def drain(self, through: int) -> None:
         """Return when every trader has read the tape up to ``through`` and every signal of it is stored.
 
+        That ends the traders' work: one that dies afterwards is not started again.
+
         Raises:
             WorkerError: the floor cannot go on.
         """
+        self._undrained = set(self._specs)
         await self.unless_failed(asyncio.gather(*(self._drained(name, through) for name in self._specs)))
 
     async def unless_failed(self, work: "asyncio.Future[T]") -> T:
@@ -313,10 +335,19 @@ class Floor:
 
     async def _drained(self, name: str, through: int) -> None:
         await self._ask(name, Drain(through=through))
+        # A successor would begin at the last checkpoint and raise again what is stored.
+        self.supervisor.slot(name).wanted = False
+        self._undrained.discard(name)
 
     async def _ask(self, name: str, body: CommandBody) -> Result | None:
-        """Return a slot's answer, from the first incarnation that lives long enough to give it."""
+        """Return a slot's answer, from the first incarnation that lives long enough to give it.
+
+        Raises:
+            WorkerError: the worker refuses, or the floor cannot go on.
+        """
         while True:
+            if self.supervisor.failure.done():
+                raise self.supervisor.failure.result()
             process = self._alive(name)
             if process is not None and process.state is WorkerState.READY:
                 with contextlib.suppress(WorkerDiedError):
@@ -329,6 +360,7 @@ class Floor:
         Raises:
             WorkerError: the floor cannot go on.
         """
+        self._feed_is_to_stop = True
         if not self.finished.done():
             await self.unless_failed(asyncio.ensure_future(self._ask(FEED, StopFeed())))
         return await self.unless_failed(asyncio.ensure_future(asyncio.shield(self.finished)))
@@ -346,23 +378,37 @@ class Floor:
             after = page.after
         return found
 
-    async def stop(self) -> None:
-        """End every worker in order, each cleaned up or forced, and free the shared memory."""
-        if self._status_task is not None:
-            self._status_task.cancel()
-            if not self._status_task.cancelled():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await self._status_task
+    def unfinished(self) -> str:
+        """Return, for a person, what an end that takes too long is waiting for."""
+        waiting = [f"{name} to finish" for name in sorted(self._undrained)]
+        if not self.finished.done():
+            waiting.append(f"{FEED} to stop")
+        if self._signals.waiting:
+            waiting.append(f"{self._signals.waiting:,} signals to be stored")
+        return ", ".join(waiting) or "the workers to start"
+
+    async def stop(self, seconds: float) -> None:
+        """End every worker in order, each cleaned up or forced, and free the shared memory.
+
+        Workers of a kind end together. What is left after ``seconds`` is killed.
+        """
+        forced = False
         try:
-            async with asyncio.timeout(self._config.shutdown_seconds):
-                for kind in ("feed", "trader", "console", "storage"):
+            if self._status_task is not None:
+                self._status_task.cancel()
+                await asyncio.wait([self._status_task])
+            async with asyncio.timeout(seconds):
+                for kind in ("feed", "trader", "console", "storage", "logger"):
+                    if kind == "logger":
+                        self._logs.flush()
                     for process in self.supervisor.processes(kind):
                         if process.state is WorkerState.READY:
                             process.move(WorkerState.DRAINING)
-                    for name in [process.slot for process in self.supervisor.processes(kind)]:
-                        await self.supervisor.stop(name)
+                    await asyncio.gather(*(self.supervisor.stop(name) for name in self.supervisor.names(kind)))
+        except TimeoutError:
+            forced = True
         finally:
-            await self.supervisor.close()
+            await self.supervisor.close(forced=forced)
             for fd in self._descriptors:
                 os.close(fd)
             self._descriptors.clear()
@@ -381,16 +427,24 @@ class Floor:
             recent=tuple(self._signals.recent),
             latency_p50_us=latency.quantile_us(0.5),
             latency_p99_us=latency.quantile_us(0.99),
-            lost=self.lost(),
+            lost=self.missed(),
         )
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Return every instrument that a feed has met, by id."""
+        return self._catalogue.instruments()
 
     def latency(self) -> LatencyHistogram:
         """Return publication to signal, all traders together."""
         return LatencyHistogram().merge(LatencyHistogram(status.latency) for status in self._traders.values())
 
+    def missed(self) -> int:
+        """Return records that a trader was lapped over."""
+        return sum(status.lost for status in self._traders.values())
+
     def lost(self) -> int:
-        """Return records that a trader missed and signals that were raised and are not stored."""
-        return sum(status.lost for status in self._traders.values()) + self._signals.waiting
+        """Return what would be lost if the floor ended now: records missed, and signals that are not stored."""
+        return self.missed() + self._signals.waiting
 
     async def _say_status(self) -> None:
         while True:
@@ -424,15 +478,12 @@ class Floor:
             self.finished.set_result(message)
 
     def _on_trader_status(self, process: WorkerProcess, message: TraderStatus) -> None:
-        self._traders[process.slot] = message
+        # By incarnation: what a dead one had lost and measured is not forgotten.
+        self._traders[process.slot, process.incarnation] = message
 
     def _on_storage_status(self, process: WorkerProcess, message: StorageStatus) -> None:
         del process
         self._storage = message
-
-
-async def _begin(process: WorkerProcess) -> None:
-    await process.command(Begin())
 
 
 async def _nothing(process: WorkerProcess) -> None:

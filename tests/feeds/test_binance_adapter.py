@@ -350,10 +350,10 @@ def test_a_venue_time_far_ahead_is_refused_before_it_closes_bars(good):
 def test_a_trade_older_than_a_day_is_refused():
     feed = opened()
     assert not send_or_refuse(feed, frames.trade(2, START_MS - 2 * 86_400_000, 1, 1))
-    assert not send_or_refuse(Feed_first(), frames.trade(2, 5, 1, 1))
+    assert not send_or_refuse(feed_first(), frames.trade(2, 5, 1, 1))
 
 
-def Feed_first() -> Feed:
+def feed_first() -> Feed:
     feed = Feed()
     feed.adapter.on_http(NOW, "REST-depth:BTCUSDT", frames.snapshot(10))
     return feed

@@ -20,6 +20,7 @@ VOLUMES = {"volume_24h", "quote_volume_24h", "trades_24h"}
 TRADE = {"last", "last_qty", "cumulative_delta"}
 MARKET = QUOTE | PRICES | VOLUMES | TRADE | {"quality"}
 INDICATORS = {"sma", "ema", "rsi", "atr", "highest", "lowest", "change"}
+CROSSES = {"crosses_above", "crosses_below"}
 QUALITIES = {"live": 1.0, "stale": 2.0, "repairing": 3.0, "gap": 4.0}
 
 
@@ -28,6 +29,7 @@ class Bar:
     start: int
     trades: list = field(default_factory=list)  # (ts_ms, price, qty, bought) as they came
     market: dict = field(default_factory=dict)  # the market columns when it closed
+    others: dict = field(default_factory=dict)  # columns of other intervals as rules saw them when it closed
 
     def get(self, name):
         prices = [price for _, price, _, _ in self.trades]
@@ -146,27 +148,60 @@ class Evaluator:
         bars = self.instrument.series(self.default, frame)
         return bars[-1].market[name] if bars else NAN
 
-    def number(self, node, frame):
+    def number(self, node, frame, column=None):
+        """Return a number; its bar fields and indicators are as ``column`` says, by default those of the frame."""
         match node:
             case ast.Constant():
                 return float(node.value)
             case ast.Name(id=name) if name in MARKET:
                 return self.market(name, frame)
             case ast.UnaryOp():
-                return -self.number(node.operand, frame)
+                return -self.number(node.operand, frame, column)
             case ast.BinOp():
-                return self.arithmetic(node.op, self.number(node.left, frame), self.number(node.right, frame))
+                left, right = (self.number(side, frame, column) for side in (node.left, node.right))
+                return self.arithmetic(node.op, left, right)
             case ast.Call(func=ast.Name(id="abs" | "min" | "max" as name)):
-                values = [self.number(argument, frame) for argument in node.args]
+                values = [self.number(argument, frame, column) for argument in node.args]
                 if any(map(math.isnan, values)):
                     return NAN
                 return abs(values[0]) if name == "abs" else {"min": min, "max": max}[name](values)
-            case ast.Call(func=ast.Name(id=name)) if name in INDICATORS:
-                interval = self.interval_argument(node)
-                return self.on_bars(node, interval, self.instrument.series(interval, frame))
             case _:
-                interval = self.interval_of_field(node)
-                return self.on_bars(node, interval, self.instrument.series(interval, frame))
+                return (column or self.column)(node, frame)
+
+    def column(self, node, frame):
+        """Return a bar field or an indicator as the frame shows it."""
+        interval = self.interval_of(node)
+        return self.on_bars(node, interval, self.instrument.series(interval, frame))
+
+    def interval_of(self, node):
+        is_indicator = isinstance(node, ast.Call) and node.func.id in INDICATORS
+        return self.interval_argument(node) if is_indicator else self.interval_of_field(node)
+
+    # A crossing compares now with one moment: the last close of the rule's own interval. What the rule then saw of
+    # other intervals is written into the bar that closed.
+
+    def others(self, tree, frame):
+        """Return the columns of other intervals in the tree's crossings, as the frame shows them."""
+        seen = {}
+
+        def note(node, frame):
+            if self.interval_of(node) != self.default:
+                seen[ast.dump(node)] = self.column(node, frame)
+            return 0.0
+
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CROSSES:
+                for side in node.args:
+                    self.number(side, frame, note)
+        return seen
+
+    def column_then(self, node, frame):
+        """Return a column as the rule saw it when the last bar of this frame closed."""
+        if self.interval_of(node) == self.default:
+            return self.column(node, frame)
+        bars = self.instrument.series(self.default, frame)
+        when = "tick" if frame == "closed" else "close"
+        return bars[-1].others.get((when, ast.dump(node)), NAN) if bars else NAN
 
     def interval_argument(self, node):
         last = node.args[-1]
@@ -256,7 +291,8 @@ class Evaluator:
                 ]
                 return False if False in parts else None if None in parts else True
             case ast.Call(func=ast.Name(id=name), args=[left, right]):
-                values = [self.number(side, frame) for frame in (current, previous) for side in (left, right)]
+                values = [self.number(side, current) for side in (left, right)]
+                values += [self.number(side, previous, self.column_then) for side in (left, right)]
                 if any(map(math.isnan, values)):
                     return None
                 left_now, right_now, left_then, right_then = values
@@ -302,6 +338,8 @@ class Reference:
         silent = instrument.late is not None
         if silent:
             self.end_late(instrument)
+        for code in instrument.ended:
+            self.note_others(instrument, code, "close", "closed")
         signals = []
         for spec in self.specs:
             if not any(
@@ -327,6 +365,14 @@ class Reference:
         instrument.ended = []
         return signals
 
+    def note_others(self, instrument, code, when, frame):
+        """Write into the bar that has closed what the rules of its interval see of other intervals."""
+        bar = instrument.closed[code][-1]
+        for spec in self.specs:
+            if (spec.when, spec.interval) == (when, LABELS[code]):
+                seen = Evaluator(instrument, code).others(self.trees[spec.name], frame)
+                bar.others |= {(when, name): value for name, value in seen.items()}
+
     def names(self, spec):
         return {node.id for node in ast.walk(self.trees[spec.name]) if isinstance(node, ast.Name)}
 
@@ -334,8 +380,8 @@ class Reference:
         if spec.when == "close":
             return LABELS.index(spec.interval) in instrument.ended
         names = self.names(spec)
-        return bool(names & instrument.changed) or ("bar" in instrument.changed and bool(names - MARKET - {
-            "abs", "min", "max", "crosses_above", "crosses_below"}))  # fmt: skip
+        return bool(names & instrument.changed) or ("bar" in instrument.changed and bool(
+            names - MARKET - CROSSES - {"abs", "min", "max"}))  # fmt: skip
 
     def follows(self, spec, instrument):
         """Whether a revision decides a rule: not an at-close rule that reads shorter intervals than its own."""
@@ -381,6 +427,7 @@ class Reference:
             instrument.closed[code].append(Bar(start, trades, dict(market)))
             instrument.forming[code] = []
             instrument.ended.append(code)
+            self.note_others(instrument, code, "tick", "now")
         elif kind == Kind.BAR_REVISED:
             self.revise(instrument, code)
 
@@ -395,7 +442,8 @@ class Reference:
                 return
         before = [bar for bar in bars if bar.start < start]
         market = before[-1].market if before else dict.fromkeys(MARKET, NAN)
-        instrument.closed[code] = [*before, Bar(start, [instrument.late], market), *bars[len(before) :]]
+        others = before[-1].others if before else {}
+        instrument.closed[code] = [*before, Bar(start, [instrument.late], market, others), *bars[len(before) :]]
 
     def end_late(self, instrument):
         for code in range(1, len(LABELS)):

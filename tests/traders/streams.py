@@ -199,6 +199,19 @@ class Rules:
             return f"abs({self.number(depth - 1)})"
         return f"{random.choice(['min', 'max'])}({self.number(depth - 1)}, {self.number(depth - 1)})"
 
+    def price(self) -> str:
+        """A column on any interval whose values others are likely to cross."""
+        random = self.random
+        interval = random.choice(["1m", "5m", "15m", "1h"])
+        name = random.choice(["close", "close", "open", "high", "low"])
+        kind = random.random()
+        if kind < 0.6:
+            return f'{name}("{interval}")' + random.choice(["", "", f"[{random.randrange(3)}]"])
+        if kind < 0.8:
+            function = random.choice(["sma", "ema", "highest", "lowest"])
+            return f'{function}({name}, {random.randrange(1, 4)}, "{interval}")'
+        return random.choice(["last", "mid", f'({name}("{interval}") + {self.price()}) / 2'])
+
     def condition(self, depth: int = 2) -> str:
         random = self.random
         choice = random.random()
@@ -210,8 +223,10 @@ class Rules:
         if depth > 0 and choice < 0.55:
             return f"not {self.condition(depth - 1)}"
         if choice < 0.72:
-            other = random.choice([self.constant(), self.number(1)])
-            return f"{random.choice(['crosses_above', 'crosses_below'])}({self.number(1)}, {other})"
+            operands = [self.number(1), random.choice([self.constant(), self.number(1)])]
+            if random.random() < 0.6:
+                operands = [self.price(), self.price()]
+            return f"{random.choice(['crosses_above', 'crosses_below'])}({', '.join(operands)})"
         if choice < 0.77:
             return f'quality {random.choice(["==", "!="])} "{random.choice(["live", "stale", "gap"])}"'
         operator = random.choice(["<", "<=", ">", ">=", "==", "!="])

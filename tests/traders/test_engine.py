@@ -11,6 +11,8 @@ from tests.traders.tapes import Tape, brief, engine, trader
 from tickfloor.contracts.errors import CheckpointError, RuleError
 from tickfloor.contracts.records import Kind
 from tickfloor.contracts.signals import signal_id
+from tickfloor.traders.checkpoint import DECODER, LANE_DECODER
+from tickfloor.traders.lane import FRAMES
 
 CASES = json.loads((Path(__file__).parents[1] / "cases/rules.json").read_text())["decisions"]
 
@@ -145,6 +147,42 @@ def test_traders_come_and_go_without_disturbing_the_others():
     assert len(alone) > 1
 
 
+@pytest.mark.parametrize("when", ["tick", "close"])
+def test_a_crossing_of_two_intervals_outlasts_restores_and_other_traders(when):
+    tape = Tape()
+    tape.minutes([100.0 + (minute * 7) % 13 - minute % 5 for minute in range(60)])
+    steady = trader('crosses_above(close, sma(2, "5m")) or crosses_below(high("5m"), close[1])', "steady", when=when)
+    alone = brief(engine(steady).process(tape.bytes()))
+    made, got = engine(steady), []
+    for index, record in enumerate(tape.records):
+        guest = trader(f'crosses_above(close("{("5m", "15m")[index % 2]}"), close[{index}])', name="guest", when=when)
+        if index % 4 == 0:
+            made.add(guest)
+        elif index % 4 == 2:
+            made.remove("guest")
+        else:
+            blob = made.checkpoint()
+            made = engine(*([guest] if index % 4 == 1 else []), steady)
+            made.restore(blob)
+        got += [signal for signal in made.process(record) if signal.trader == "steady"]
+    assert brief(got) == alone
+    assert len(alone) > 3
+
+
+def test_a_trader_that_comes_between_the_closes_of_one_event_begins_with_the_next_bar():
+    tape = Tape()
+    tape.trade(0, 100.0)
+    tape.close(300, "1m", "5m")
+    for second, price in ((301, 99.0), (361, 101.0)):
+        tape.trade(second, price)
+        tape.close(second + 59, "1m")
+    made = engine(trader('close("5m") > 1', name="other"))
+    made.process(b"".join(tape.records[:2]))
+    made.add(trader('crosses_above(close, close("5m"))', when="close"))
+    got = made.process(b"".join(tape.records[2:]))
+    assert sequences(signal for signal in got if signal.trader == "t") == [len(tape.records) - 1]
+
+
 def test_a_removed_traders_match_is_forgotten():
     tape = Tape()
     tape.trade(0, 101.0)
@@ -165,6 +203,51 @@ def test_a_late_trade_beyond_the_history_is_counted_and_columns_stay():
     assert made.process(tape.bytes()) == []
     statistics = made.statistics()
     assert (statistics.revisions, statistics.revisions_beyond_history) == (1, 1)
+
+
+@pytest.mark.parametrize("forming", [True, False])
+@pytest.mark.parametrize("when", ["tick", "close"])
+@pytest.mark.parametrize("empty", [True, False])
+def test_history_follows_a_late_trade_that_columns_cannot_follow(forming, when, empty):
+    """Also while nothing is forming, and also where a minute that was empty gets its bar."""
+    tape = Tape()
+    minutes = [minute for minute in range(40) if not empty or minute != 10]
+    for minute in minutes:
+        tape.trade(60 * minute, 100.0)
+        if minute != minutes[-1] or not forming:
+            tape.close(60 * minute + 60, "1m")
+    back = 29
+    tape.late(60 * 10 + 1, 500.0, "1m")
+    silent = len(tape.records)
+    tape.quality(40 * 60, "live")
+    if forming:
+        tape.close(40 * 60, "1m")
+    spec = trader(f"high[{back}] == 500 and close > 0", when=when)
+    both = trader(f'high[{back}] == 500 and quality == "live"', name="both", when=when)
+    signals = engine(spec, both).process(tape.bytes())
+    assert [signal.trader for signal in signals if signal.tape_sequence < silent] == []
+    if when == "tick":
+        assert sequences(signals) == [silent]
+    elif forming:
+        assert [signal.trader for signal in signals] == ["both", "t"]
+    made = engine(trader(f"high[{back}] == 500", name="asked", when=when))
+    made.process(b"".join(tape.records[:silent]))
+    saved = DECODER.decode(made.checkpoint()).instruments[0].matched
+    assert saved == (["asked"] if when == "tick" or not forming else [])
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_many_late_trades_into_the_deep_past_keep_no_more_bars_than_needed(empty):
+    tape = Tape()
+    for minute in range(0, 600, 2 if empty else 1):
+        tape.trade(60 * minute, 100.0)
+        tape.close(60 * minute + 60, "1m")
+    for minute in range(101, 500, 2):
+        tape.late(60 * minute, 100.0, "1m")
+    made = engine(trader("close[500] > 1"))
+    made.process(tape.bytes())
+    (saved,) = DECODER.decode(made.checkpoint()).instruments.values()
+    assert len(LANE_DECODER.decode(saved.lanes["1m"]).bars) <= 500 + FRAMES
 
 
 def test_a_late_trade_within_the_history_reaches_every_column():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.traders.reference import Reference
 from tests.traders.streams import describe, specs, tape
-from tests.traders.tapes import brief, engine
+from tests.traders.tapes import brief, engine, trader
 from tickfloor.contracts.records import RECORD
 from tickfloor.traders.checkpoint import DECODER, ENCODER
 
@@ -105,6 +105,24 @@ def test_a_trader_handed_from_one_engine_to_another_misses_and_doubles_nothing(r
         successor.restore(first.checkpoint())
         got += successor.process(b"".join(records[cut:]))
     assert sorted(got, key=lambda s: (s.tape_sequence, s.trader)) == expected
+
+
+HISTORY = [
+    trader(f"{field}[{back}] > {level}", f"{field}-{back}-{when}-{interval}", when=when, interval=interval)
+    for field, level in (("high", 103), ("close", 101), ("volume", 12), ("low", 99))
+    for back in (0, 1, 15, 16, 17, 18, 30)
+    for when in ("tick", "close")
+    for interval in ("1m", "5m")
+]
+
+
+@bounded(6)
+@given(seeds)
+def test_history_equals_the_reference_however_late_a_trade_is(tape_seed):
+    made, reference = engine(*HISTORY), Reference(HISTORY, describe)
+    for record in tape(tape_seed, 400, longest_step_ms=240_000, reach_ms=7_200_000):
+        assert brief(made.process(record)) == reference.record(*RECORD.unpack(record))
+    assert made.statistics().revisions_beyond_history
 
 
 @bounded(15)

@@ -95,6 +95,19 @@ def test_the_limits_themselves_are_allowed():
     plan(spec("close > 1" + " " * 1_991))
     plan(spec(" and ".join(["close>1"] * 124)))
     plan(spec("sma(5000) > close[500]"))
+    plan(spec("1 < sma(5000) < ema(5000) < sma(high, 5000) < 9"))
+    plan(spec("max(sma(5000), ema(5000), rsi(5000), sma(high, 4000), close[500], open[500]) > 1"))
+
+
+def test_what_a_rule_reaches_back_in_all_is_limited_where_the_sum_passes_the_limit():
+    """Each of these columns is within its own limit; together they would cost 3 MB of checkpoint an instrument."""
+    rule = "max(" + ", ".join(f"sma(close - {number}, 5000)" for number in range(75)) + ") > 1"
+    error = error_of(rule)
+    assert error.column == rule.index("5000", rule.index("close - 4")) + 1
+    assert "20,000 bars in all, with this one 25,000" in error.message
+    assert "split" in error.hint
+    rule = "max(sma(5000), ema(5000), rsi(5000), sma(high, 4500), close[500]) > close[1]"
+    assert error_of(rule).column == rule.index("1]") + 1
 
 
 @settings(max_examples=400, deadline=None, database=None)

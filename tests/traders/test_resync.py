@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.traders.streams import SYMBOLS, Rules, describe, tape
+from tests.traders.streams import SYMBOLS, Rules, tape
 from tests.traders.tapes import Tape, brief, engine, trader
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import RECORD, Flag, Kind, Quality, Side, StatsPart
 from tickfloor.market.bars import FormingBars
-from tickfloor.traders.resync import InstrumentView, forming_bars
+from tickfloor.traders.resync import InstrumentView
 
 seeds = st.integers(0, 2**32)
 
@@ -20,8 +20,7 @@ seeds = st.integers(0, 2**32)
 class Board:
     """What the board would show: everything so far, without columns and rules."""
 
-    def __init__(self, depth: int = 10_000) -> None:
-        self.depth = depth
+    def __init__(self) -> None:
         self.forming = [FormingBars() for _ in SYMBOLS]
         self.bars = [{interval: [] for interval in Interval} for _ in SYMBOLS]
         self.values = [{"sequence": -1, "cumulative_delta": 0.0} for _ in SYMBOLS]
@@ -44,19 +43,18 @@ class Board:
         elif kind == Kind.QUALITY:
             values["quality"] = Quality(code)
         elif kind == Kind.BAR_CLOSE:
-            bars = self.bars[row][Interval(code)]
-            bars.append(self.forming[row].close(Interval(code)))
-            del bars[: -self.depth]
+            self.bars[row][Interval(code)].append(self.forming[row].close(Interval(code)))
 
     def views(self) -> dict[int, InstrumentView]:
         return {
             row: InstrumentView(
                 **self.values[row],
                 bars={interval: [list(bar) for bar in bars] for interval, bars in self.bars[row].items()},
-                forming={
-                    interval: list(bar)
+                minute=self.forming[row].minute and list(self.forming[row].minute),
+                closed_parts={
+                    interval: list(part)
                     for interval in Interval
-                    if (bar := self.forming[row].forming(interval)) is not None
+                    if (part := self.forming[row].closed_part[interval]) is not None
                 },
             )
             for row in range(len(SYMBOLS))
@@ -120,6 +118,61 @@ def test_records_that_the_board_already_contained_are_skipped():
     assert brief(made.process(b"".join(tape.records[1:])))[0][2] == 3
 
 
+def test_columns_are_computed_at_an_instruments_first_record_not_for_all_at_once():
+    tape = Tape()
+    tape.minutes([100.0, 101.0, 102.0])
+    made, board = engine(trader("sma(2) > 101 and close > 0")), Board()
+    for record in tape.records:
+        board.record(record)
+    made.resync(len(tape.records), board.views())
+    assert made.statistics().evaluations == 0
+    assert made.statistics().instruments == len(SYMBOLS)
+    mark = len(tape.records)
+    tape.trade(130, 100.0)
+    tape.trade(131, 103.0)
+    assert [signal.tape_sequence for signal in made.process(b"".join(tape.records[mark:]))] == [mark + 1]
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_traders_that_come_and_go_before_the_first_record_after_a_hole_do_as_ever(saved):
+    """Who was there matches silently, and who has come since is news; a second hole changes nothing."""
+    tape = Tape()
+    tape.trade(0, 101.0)
+    tape.trade(1, 101.0)
+    specs = [trader("last > 100", name=name) for name in ("kept", "gone", "new")]
+    made, board = engine(*specs[:2]), Board()
+    board.record(tape.records[0])
+    made.resync(1, board.views())
+    made.remove("gone")
+    made.resync(1, board.views())
+    if saved:
+        blob = made.checkpoint()
+        made = engine(specs[0], specs[2])
+        made.restore(blob)
+    else:
+        made.add(specs[2])
+    assert [signal.trader for signal in made.process(tape.records[1])] == ["new"]
+
+
+def test_a_crossing_of_another_interval_is_unknown_after_a_hole_until_the_next_close():
+    tape = Tape()
+    tape.trade(0, 105.0)
+    tape.close(60, "1m")
+    tape.close(300, "5m")
+    tape.trade(301, 100.0)
+    tape.close(360, "1m")
+    mark = len(tape.records)
+    tape.trade(361, 106.0)
+    tape.trade(362, 104.0)
+    tape.close(420, "1m")
+    tape.trade(421, 106.0)
+    made, board = engine(trader('crosses_above(close, high("5m")[1])')), Board()
+    for record in tape.records[:mark]:
+        board.record(record)
+    made.resync(mark, board.views())
+    assert [s.tape_sequence for s in made.process(b"".join(tape.records[mark:]))] == [mark + 3]
+
+
 def test_an_instrument_that_the_board_does_not_have_starts_anew_and_cooldowns_stay():
     tape = Tape()
     tape.trade(0, 101.0)
@@ -134,16 +187,3 @@ def test_an_instrument_that_the_board_does_not_have_starts_anew_and_cooldowns_st
     made.resync(4, {0: board.views()[0]})
     assert [signal.instrument for signal in made.process(b"".join(tape.records[4:]))] == ["binance:ETHUSDT"]
     assert made.statistics().cooled_down == 1
-
-
-@pytest.mark.parametrize("depth", [1, 3, 500])
-def test_forming_bars_are_split_again_as_they_were(depth):
-    board = Board(depth)
-    records = tape(5, 300, late=False)
-    for record in records:
-        board.record(record)
-    for row, view in board.views().items():
-        got = forming_bars(view)
-        for interval in Interval:
-            assert got.forming(interval) == board.forming[row].forming(interval), (describe(row).symbol, interval)
-        assert got.minute == board.forming[row].minute

@@ -63,6 +63,11 @@ class BoardReader:
         self._books: dict[int, TwoSlotReader] = {}
         self._series: dict[tuple[int, Interval], TwoSlotReader] = {}
 
+    @property
+    def depth(self) -> int:
+        """How many closed bars of each interval the board keeps."""
+        return self._layout.depth
+
     def count(self) -> int:
         """Return the number of instruments; their ids are the numbers below it."""
         count: int = self._words[COUNT_OFFSET >> 3]

@@ -1,7 +1,7 @@
 """The ``tickfloor`` command. Each command's code is imported when it is called, so that the rest stays fast."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -23,18 +23,18 @@ app.add_typer(rules_app, name="rules")
 app.add_typer(config_app, name="config")
 
 ConfigOption = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option("--config", help="Settings file (TOML).", envvar="TICKFLOOR_CONFIG", show_default=False),
 ]
 DatabaseOption = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(
         "--db", help="Database: path of an SQLite file, or a URL.  [default: tickfloor.db]", show_default=False
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 RulesOption = Annotated[
-    Optional[Path], typer.Option("--rules", help="Rules file (TOML) with the traders to run.", show_default=False)
+    Path | None, typer.Option("--rules", help="Rules file (TOML) with the traders to run.", show_default=False)
 ]
 
 
@@ -63,9 +63,9 @@ def replay(
     speed: Annotated[
         str, typer.Option(help="Times real time, for example 1 or 1000; max for as fast as possible.")
     ] = "max",
-    workers: Annotated[Optional[int], typer.Option(min=1, max=16, help="Trader workers.", show_default=False)] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=16, help="Trader workers.", show_default=False)] = None,
     report: Annotated[
-        Optional[Path], typer.Option(help="Write the report here (JSON; - for stdout).", show_default=False)
+        Path | None, typer.Option(help="Write the report here (JSON; - for stdout).", show_default=False)
     ] = None,
     database: DatabaseOption = None,
     config: ConfigOption = None,
@@ -82,10 +82,10 @@ def demo(
         float, typer.Option(min=0, help="End by itself after so long, with a summary; 0 runs until Ctrl-C.")
     ] = 0,
     rules: RulesOption = None,
-    instruments: Annotated[int, typer.Option(min=1, max=1000, help="Instruments of the simulated market.")] = 100,
+    instruments: Annotated[int, typer.Option(min=1, max=133, help="Instruments of the simulated market.")] = 100,
     rate: Annotated[int, typer.Option(min=1, help="Frames a second, all instruments together.")] = 2000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same market.")] = 7,
-    workers: Annotated[Optional[int], typer.Option(min=1, max=16, help="Trader workers.", show_default=False)] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=16, help="Trader workers.", show_default=False)] = None,
     database: DatabaseOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -98,8 +98,8 @@ def demo(
 @signals_app.command("list")
 def signals_list(
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
-    trader: Annotated[Optional[str], typer.Option(help="Only this trader's.", show_default=False)] = None,
-    instrument: Annotated[Optional[str], typer.Option(help="Only of this venue:SYMBOL.", show_default=False)] = None,
+    trader: Annotated[str | None, typer.Option(help="Only this trader's.", show_default=False)] = None,
+    instrument: Annotated[str | None, typer.Option(help="Only of this venue:SYMBOL.", show_default=False)] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
@@ -123,7 +123,7 @@ def rules_check(
 
 @config_app.command("check")
 def config_check(
-    file: Annotated[Optional[Path], typer.Argument(help="Settings file (TOML); none: only the environment.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="Settings file (TOML); none: only the environment.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check the settings and show them as they would apply."""

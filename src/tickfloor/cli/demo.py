@@ -8,10 +8,11 @@ from pathlib import Path
 import typer
 
 from tickfloor.cli.exit_codes import ExitCode
-from tickfloor.cli.output import data
+from tickfloor.cli.output import data, say
 from tickfloor.cli.rules import read_rules
 from tickfloor.cli.run_floor import Outcome, run_floor
 from tickfloor.cli.settings import read_config
+from tickfloor.cli.unknown_symbols import unknown_symbols
 from tickfloor.contracts.settings import ConsoleSettings, SimulatedSource
 from tickfloor.floor import FloorPlan
 
@@ -40,10 +41,12 @@ def run_demo(
         console=ConsoleSettings(view="floor", live=sys.stdout.isatty(), stream="stdout"),
     )
     outcome = run_floor(settings, plan, file, seconds or None)
+    for line in unknown_symbols(file.specs, outcome.instruments):
+        say(line)
     _summarise(outcome, settings.database)
     if outcome.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
-    if outcome.status.lost:
+    if outcome.lost:
         raise typer.Exit(ExitCode.FAILURE)
 
 
@@ -56,4 +59,4 @@ def _summarise(outcome: Outcome, database: str) -> None:
     data(f"signals      {len(outcome.signals):,} stored in {database}")
     if status.latency_p50_us is not None:
         data(f"latency      p50 {status.latency_p50_us:,.0f} µs, p99 {status.latency_p99_us:,.0f} µs, tick to signal")
-    data(f"lost         {status.lost:,}")
+    data(f"lost         {outcome.lost:,}")

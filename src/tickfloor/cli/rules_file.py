@@ -15,7 +15,9 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
 _KEYS = {"name", "rule", "symbols", "when", "interval", "cooldown"}
 _MAX_BYTES = 10 << 20
 _TRADER = re.compile(r"\s*\[\[\s*trader\s*\]\]")
-_RULE = re.compile(r"""\s*rule\s*=\s*("{3}|'{3}|"|')""")
+_RULE = re.compile(r"""[ \t]*(?:rule|"rule"|'rule')[ \t]*=[ \t]*("{3}|'{3}|"|')""")
+_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[ \t]*\n\s*|.)")
+"""In a text in double quotes: one character, or, before a line's end, none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class RulesFile:
         if len(raw) > _MAX_BYTES:
             raise ConfigError(f"{path}: a rules file has at most {_MAX_BYTES >> 20} MiB")
         try:
-            self._text = raw.decode()
+            self._text = raw.decode().replace("\r\n", "\n")
             tables = tomllib.loads(self._text)
         except UnicodeDecodeError as error:
             raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from error
@@ -64,33 +66,51 @@ class RulesFile:
             raise ConfigError(f"{path}: write [[trader]], with two brackets, for each trader")
         if not traders:
             raise ConfigError(f"{path}: holds no [[trader]]")
-        self.specs = tuple(_spec_of(trader, f"{path}: trader {number}") for number, trader in enumerate(traders, 1))
-        names = [spec.name for spec in self.specs]
-        for name in names:
-            if names.count(name) > 1:
-                raise ConfigError(f"{path}: two traders are named {name!r}; a name is unique")
+        # Only \n ends a line in TOML; str.splitlines knows more ends.
+        self._lines = self._text.split("\n")
+        self._headers = [number for number, line in enumerate(self._lines) if _TRADER.match(line)]
+        self.specs = tuple(_spec_of(trader, self._where(index)) for index, trader in enumerate(traders))
+        seen: dict[str, int] = {}
+        for index, spec in enumerate(self.specs):
+            first = seen.setdefault(spec.name, index)
+            if first != index:
+                raise ConfigError(
+                    f"{self._where(index)}: is named {spec.name!r}, as trader {first + 1} is; a name is unique"
+                )
 
     def place_of(self, trader: str, column: int) -> Place:
         """Return where a column of a trader's rule text stands in the file."""
         index = next(number for number, spec in enumerate(self.specs) if spec.name == trader)
-        lines = self._text.splitlines()
-        headers = [number for number, line in enumerate(lines) if _TRADER.match(line)]
-        if index >= len(headers):
+        if index >= len(self._headers):
             return Place(1, 1)
-        end = headers[index + 1] if index + 1 < len(headers) else len(lines)
-        for number in range(headers[index], end):
-            found = _RULE.match(lines[number])
-            if found is None:
-                continue
-            before = self.specs[index].rule[: column - 1]
-            if len(found[1]) == 1:
-                return Place(number + 1, found.end() + column)
-            # A newline right after the opening quotes is not part of the text.
-            first = number + (not lines[number][found.end() :].strip())
-            down = before.count("\n")
-            start = found.end() if first == number and down == 0 else 0
-            return Place(first + down + 1, start + len(before) - (before.rfind("\n") + 1) + 1)
-        return Place(headers[index] + 1, 1)
+        following = self._headers[index + 1 : index + 2]
+        for number in range(self._headers[index], following[0] if following else len(self._lines)):
+            found = _RULE.match(self._lines[number])
+            if found is not None:
+                start = sum(len(line) + 1 for line in self._lines[:number]) + found.end()
+                return self._place_at(_offset_of(self._text, start, found[1], column - 1))
+        return Place(self._headers[index] + 1, 1)
+
+    def _place_at(self, offset: int) -> Place:
+        before = self._text[:offset]
+        return Place(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+
+    def _where(self, index: int) -> str:
+        line = f":{self._headers[index] + 1}" if index < len(self._headers) else ""
+        return f"{self.path}{line}: trader {index + 1}"
+
+
+def _offset_of(text: str, start: int, quotes: str, count: int) -> int:
+    """Return where the character number ``count`` of a TOML text stands that begins at ``start``."""
+    # A newline right after three opening quotes is not part of the text.
+    offset = start + (len(quotes) == 3 and text[start : start + 1] == "\n")
+    while True:
+        escape = _ESCAPE.match(text, offset) if quotes[0] == '"' else None
+        characters = 1 if escape is None or "\n" not in escape[0] else 0
+        if count < characters:
+            return offset
+        count -= characters
+        offset = offset + 1 if escape is None else escape.end()
 
 
 def parse_duration(text: str) -> int:

@@ -16,16 +16,16 @@ def list_signals(
     limit: int, trader: str | None, instrument: str | None, as_json: bool, database: str | None, config: Path | None
 ) -> None:
     """Print the newest signals of a database."""
-    from tickfloor.storage.database import open_database
+    from tickfloor.storage.database import DatabaseMissingError, open_existing
     from tickfloor.storage.signal_store import SignalStore
 
     settings = read_config(config, database=database)
-    if "://" not in settings.database and not Path(settings.database).exists():
-        fail(f"there is no database {settings.database}; a replay or the demo makes one", ExitCode.NOT_FOUND)
     try:
-        engine = open_database(settings.database_url)
+        engine = open_existing(settings.database_url)
         found = SignalStore(engine, run="").newest(limit, trader=trader, instrument=instrument)
         engine.dispose()
+    except DatabaseMissingError as error:
+        fail(str(error), ExitCode.NOT_FOUND)
     except StorageError as error:
         fail(str(error))
     if as_json:

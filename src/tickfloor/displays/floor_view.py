@@ -50,7 +50,8 @@ class FloorView:
             (f"{self._rate:,.0f} ticks/s", "bold cyan"),
             f"   {records:,} records   ",
             (f"{status.signals:,} signals", "bold yellow"),
-            f" ({status.stored:,} stored)   latency p50 {_us(status.latency_p50_us)} p99 {_us(status.latency_p99_us)}   ",
+            f" ({status.stored:,} stored)   ",
+            f"latency p50 {_us(status.latency_p50_us)} p99 {_us(status.latency_p99_us)}   ",
             (f"lost {status.lost:,}", "red" if status.lost else "green"),
         )
         return Panel(line, subtitle="Ctrl-C ends it", border_style="dim")

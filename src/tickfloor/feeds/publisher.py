@@ -19,7 +19,7 @@ MINUTE_NS: Final = Interval.M1.ns
 MAX_AHEAD_NS: Final = 3_600_000_000_000
 """A venue time further ahead of the receive time is refused: believed, it would close every bar."""
 MAX_JUMP_NS: Final = 60_000_000_000
-"""A venue time this far ahead of the estimate, and of our own clock, is refused, until :data:`BELIEVED_DOUBTS` in a row agree."""
+"""A venue time this far ahead of the estimate and of our own clock is refused, until several in a row agree."""
 BELIEVED_DOUBTS: Final = 3
 MAX_BEHIND_NS: Final = 86_400_000_000_000
 """A first record or a trade further behind is refused."""

@@ -231,7 +231,8 @@ class FeedWorker:
         refused = [f"{venue}:{symbol}" for venue, adapter in self._adapters.items() for symbol in adapter.refused()]
         if not refused:
             return count, problems
-        reason = f"no row on the board for {', '.join(refused[:10])}{' …' if len(refused) > 10 else ''}: raise board_instruments"
+        shown = ", ".join(refused[:10]) + (" …" if len(refused) > 10 else "")
+        reason = f"no row on the board for {shown}: raise board_instruments"
         return count + len(refused), (FeedProblem(file="board", line=0, reason=reason), *problems)
 
     def _figures(self) -> bytes:

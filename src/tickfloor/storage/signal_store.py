@@ -13,6 +13,9 @@ from tickfloor.contracts.signals import Signal
 from tickfloor.storage.database import reason_of
 from tickfloor.storage.schema import signals
 
+_ROWS_AT_ONCE = 500
+"""Databases bound the variables of a statement, SQLite by 32,766."""
+
 _INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
@@ -34,7 +37,7 @@ class SignalStore:
         self.repeated = 0
 
     def add(self, batch: Sequence[Signal]) -> None:
-        """Store signals in one transaction.
+        """Store signals in one transaction, however many.
 
         Raises:
             StorageError: none of them is stored.
@@ -43,11 +46,14 @@ class SignalStore:
         rows = [_row_of(signal, self._run, now) for signal in {signal.id: signal for signal in batch}.values()]
         statement = self._insert(signals)
         statement = statement.on_conflict_do_update(index_elements=["id"], set_={"run": statement.excluded.run})
-        ids = [row["id"] for row in rows]
+        known = 0
         try:
             with self._engine.begin() as connection:
-                known = connection.scalar(select(func.count()).where(signals.c.id.in_(ids))) or 0
-                connection.execute(statement, rows)
+                for start in range(0, len(rows), _ROWS_AT_ONCE):
+                    part = rows[start : start + _ROWS_AT_ONCE]
+                    there = select(func.count()).where(signals.c.id.in_([row["id"] for row in part]))
+                    known += connection.scalar(there) or 0
+                    connection.execute(statement, part)
         except SQLAlchemyError as error:
             raise StorageError(f"{len(rows)} signals could not be stored: {reason_of(error)}") from error
         self.stored += len(rows) - known

@@ -63,8 +63,9 @@ class StorageWorker:
     def _flush(self) -> None:
         if not self._waiting:
             return
+        # Kept until they are stored: who said them does not say them again to a worker that lives.
+        self._store.add(self._waiting)
         batch, self._waiting = self._waiting, []
-        self._store.add(batch)
         self._runtime.channel.send(SignalsStored(ids=tuple(signal.id for signal in batch)))
         self._runtime.channel.send(StorageStatus(stored=self._store.stored, repeated=self._store.repeated))
 

@@ -14,6 +14,10 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self._by_key)
 
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Return every instrument, by id."""
+        return tuple(self._by_key.values())
+
     def assign(self, venue: str, symbol: str) -> Instrument:
         """Return the instrument, new or known."""
         found = self._by_key.get((venue, symbol))

@@ -1,5 +1,7 @@
 """Log lines on their way to the logger worker."""
 
+import os
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -10,7 +12,7 @@ _BOUND = 1000
 
 
 class LogService:
-    """Passes log lines on; holds up to 1,000 while there is no logger, and counts what that lost.
+    """Passes log lines on in their order; holds up to 1,000 that no logger takes, and says what that lost.
 
     Attributes:
         dropped: lines given up because the bound was reached, the oldest first.
@@ -20,6 +22,7 @@ class LogService:
         self._logger = logger
         self._waiting: deque[LogLine] = deque()
         self.dropped = 0
+        self._owned_up = 0
 
     def on_line(self, process: WorkerProcess, line: LogLine) -> None:
         """Take a worker's line."""
@@ -28,16 +31,38 @@ class LogService:
 
     def emit(self, line: LogLine) -> None:
         """Take a line of any process."""
-        logger = self._logger()
-        if logger is not None and logger.backlog < _BOUND:
-            logger.send(line)
-            return
         if len(self._waiting) >= _BOUND:
             self._waiting.popleft()
             self.dropped += 1
         self._waiting.append(line)
+        logger = self._logger()
+        if logger is not None:
+            self._pass_on(logger)
 
     def logger_ready(self, logger: WorkerProcess) -> None:
         """Say what has waited to a logger that has just started."""
-        while self._waiting:
+        self._pass_on(logger)
+
+    def flush(self) -> None:
+        """Say everything that waits, however far behind the logger is: nothing else will come."""
+        logger = self._logger()
+        if logger is not None:
+            self._pass_on(logger, within=None)
+
+    def _pass_on(self, logger: WorkerProcess, within: int | None = _BOUND) -> None:
+        while self._waiting and (within is None or logger.backlog < within):
+            if self.dropped > self._owned_up:
+                logger.send(_confession(self.dropped - self._owned_up))
+                self._owned_up = self.dropped
             logger.send(self._waiting.popleft())
+
+
+def _confession(lines: int) -> LogLine:
+    return LogLine(
+        ts=time.time_ns(),
+        level="warning",
+        slot="supervisor",
+        pid=os.getpid(),
+        event="log lines dropped",
+        fields={"lines": lines},
+    )

@@ -21,7 +21,7 @@ from tickfloor.contracts.messages import (
     WorkerFailed,
 )
 from tickfloor.contracts.states import WorkerState, move
-from tickfloor.worker.channel import Channel, supervisor_end
+from tickfloor.worker.channel import Channel, ProtocolError, supervisor_end
 
 _ESCALATION = ((signal.SIGTERM, 0.5), (signal.SIGABRT, 0.5), (signal.SIGKILL, 5.0))
 """Signals for a worker that does not clean up, and the seconds each is given."""
@@ -116,16 +116,33 @@ class WorkerProcess:
         self.state = move(self.state, state)
 
     async def terminate(self, grace: float) -> None:
-        """Ask for cleanup and, after ``grace`` seconds, escalate until the process is gone."""
-        if not self.dead.is_set():
+        """Ask for cleanup and, after ``grace`` seconds, escalate until the process is gone.
+
+        Raises:
+            WorkerError: not even SIGKILL ends it.
+        """
+        if self.dead.is_set():
+            return
+        # Whoever asks again, because the first asking was given up, goes on with it.
+        if self.state is not WorkerState.CLEANING:
             self.move(WorkerState.CLEANING)
             self.command(Cleanup())
-            if await self._gone_within(grace):
+        if await self._gone_within(grace):
+            return
+        for number, seconds in _ESCALATION:
+            self.kill(number)
+            if await self._gone_within(seconds):
                 return
-            for number, seconds in _ESCALATION:
-                self.kill(number)
-                if await self._gone_within(seconds):
-                    return
+        raise WorkerError(f"{self.slot} (pid {self.pid}) survives SIGKILL: it is stuck in the kernel")
+
+    async def destroy(self) -> None:
+        """End the process without asking it.
+
+        Raises:
+            WorkerError: not even SIGKILL ends it.
+        """
+        self.kill(signal.SIGKILL)
+        if not await self._gone_within(_ESCALATION[-1][1]):
             raise WorkerError(f"{self.slot} (pid {self.pid}) survives SIGKILL: it is stuck in the kernel")
 
     def kill(self, number: signal.Signals) -> None:
@@ -147,11 +164,17 @@ class WorkerProcess:
         return True
 
     def _readable(self) -> None:
-        for message in self._channel.receive():
+        try:
+            messages = self._channel.receive()
+        except ProtocolError as error:
+            self.failure = self.failure or WorkerFailed(error=type(error).__name__, message=str(error), traceback="")
+            messages = []
+        for message in messages:
             self._take(message)
         if self._channel.closed:
-            # Its death is told by the pidfd; here only the reading ends.
+            # Its death is told by the pidfd; here only the reading ends. One that cannot be spoken to is of no use.
             self._loop.remove_reader(self._channel.fileno())
+            self.kill(signal.SIGKILL)
 
     def _writable(self) -> None:
         if self._channel.flush():
@@ -168,8 +191,10 @@ class WorkerProcess:
                     future.set_result(message.result)
             return
         if isinstance(message, Ready):
-            self.move(WorkerState.READY)
-            self.ready.set()
+            # One that was told to clean up before it was ready says so all the same, and goes on cleaning up.
+            if self.state is WorkerState.CREATED:
+                self.move(WorkerState.READY)
+                self.ready.set()
         elif isinstance(message, WorkerFailed):
             self.failure = message
         elif isinstance(message, CleanupComplete):
@@ -200,6 +225,11 @@ class WorkerProcess:
                 future.set_exception(WorkerDiedError(f"{self.slot} died ({self.how_it_ended()})"))
         self._pending.clear()
         self._on_death(self)
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended it, and not a failure of its own that it could name."""
+        return self.state is WorkerState.KILLED and self.failure is None
 
     def how_it_ended(self) -> str:
         """Return, for a person, how the process ended."""

@@ -4,8 +4,9 @@ import asyncio
 import os
 import socket
 import time
+import traceback
 
-from tickfloor.contracts.errors import WorkerError
+from tickfloor.contracts.errors import TickfloorError, WorkerError
 from tickfloor.contracts.messages import FromWorker, Init, WorkerStatus
 from tickfloor.contracts.states import SlotState, WorkerState
 from tickfloor.supervisor.memory import proportional_share
@@ -13,10 +14,12 @@ from tickfloor.supervisor.process import WorkerDiedError, WorkerProcess
 from tickfloor.supervisor.restarts import RestartPolicy
 from tickfloor.supervisor.router import Router
 from tickfloor.supervisor.slots import Slot, SlotSpec
-from tickfloor.supervisor.zygote_client import ZygoteClient, adopt_orphans
+from tickfloor.supervisor.zygote_client import ZygoteClient, ZygoteError, adopt_orphans
 from tickfloor.worker.log import Log
 
 _READY_SECONDS = 20.0
+_ZYGOTES = 3
+"""Zygotes that may die one after the other before a worker is given up."""
 
 
 class Supervisor:
@@ -26,30 +29,55 @@ class Supervisor:
         failure: set when a slot had to be given up; the floor cannot go on.
     """
 
-    def __init__(self, *, run_id: int, router: Router, log: Log, intensity: int, period: float) -> None:
+    def __init__(
+        self,
+        *,
+        run_id: int,
+        router: Router,
+        log: Log,
+        intensity: int,
+        period: float,
+        zygote: ZygoteClient | None = None,
+    ) -> None:
         self._run_id = run_id
         self._router = router
         self._log = log
         self._intensity = intensity
         self._period = period
-        self._zygote = ZygoteClient()
+        self._zygote = zygote or ZygoteClient()
         self._slots: dict[str, Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: asyncio.Future[WorkerError] = asyncio.get_running_loop().create_future()
         self.zygote_pid = 0
         adopt_orphans()
+        asyncio.get_running_loop().set_exception_handler(self._on_loop_error)
 
     async def start(self, spec: SlotSpec) -> Slot:
         """Fill a new slot and wait until its worker does what it is to do.
 
         Raises:
-            WorkerError: it does not become ready.
+            WorkerError: it does not become ready, or keeps being killed before it is.
         """
         slot = Slot(spec, RestartPolicy(intensity=self._intensity, period=self._period, clock=time.monotonic))
         self._slots[spec.name] = slot
-        await self._fill(slot)
-        slot.wanted = True
-        return slot
+        while True:
+            try:
+                await self._fill(slot)
+            except WorkerError:
+                # One that says why it cannot start would say it again; one that was killed says nothing.
+                process = slot.process
+                if process is None or not process.was_killed:
+                    raise
+                delay = slot.restarts.after_death(was_ready=process.ready.is_set())
+                if delay is None:
+                    raise
+                await asyncio.sleep(delay)
+            else:
+                slot.wanted = True
+                if slot.process is not None and slot.process.dead.is_set():
+                    # Its death was told before anybody wanted to know.
+                    self._replace(slot, slot.process)
+                return slot
 
     def slot(self, name: str) -> Slot:
         """Return a slot by name."""
@@ -62,6 +90,10 @@ class Supervisor:
             for slot in self._slots.values()
             if slot.spec.kind == kind and slot.process is not None and not slot.process.dead.is_set()
         ]
+
+    def names(self, kind: str) -> list[str]:
+        """Return the slots of a kind, in order of start, whether or not a worker fills them now."""
+        return [name for name, slot in self._slots.items() if slot.spec.kind == kind]
 
     async def stop(self, name: str) -> None:
         """Clean a slot's worker up and leave the slot empty."""
@@ -84,16 +116,26 @@ class Supervisor:
                     descriptors=process.clean.leaked_descriptors,
                 )
 
-    async def close(self) -> None:
-        """End whatever is left: restarts under way, workers, the zygote."""
+    async def close(self, *, forced: bool = False) -> None:
+        """End whatever is left: restarts under way, workers in reverse order of their start, the zygote.
+
+        ``forced``: kill the workers without asking them.
+        """
         for slot in self._slots.values():
             slot.wanted = False
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for name in list(self._slots):
-            await self.stop(name)
-        self._zygote.close()
+        try:
+            for name, slot in reversed(self._slots.items()):
+                process = slot.process
+                if forced and process is not None and not process.dead.is_set():
+                    self._log.warning("worker killed", worker=name)
+                    await process.destroy()
+                else:
+                    await self.stop(name)
+        finally:
+            self._zygote.close()
 
     def statuses(self) -> tuple[WorkerStatus, ...]:
         """Return how every slot's worker is, in order of start; memory is read from the kernel."""
@@ -115,19 +157,7 @@ class Supervisor:
         """Start an incarnation and see it through to its work."""
         slot.incarnations += 1
         spec = slot.spec
-        ours, its = socket.socketpair()
-        try:
-            pid = self._zygote.spawn(
-                entry=spec.entry,
-                slot=spec.name,
-                incarnation=slot.incarnations,
-                run_id=self._run_id,
-                connection=its,
-                descriptors=spec.descriptors,
-                from_template=spec.from_template,
-            )
-        finally:
-            its.close()
+        pid, ours = self._spawn_somehow(slot)
         self.zygote_pid = self._zygote.pid
         process = WorkerProcess(
             slot=spec.name,
@@ -147,10 +177,10 @@ class Supervisor:
             for wait in waits:
                 wait.cancel()
         if process.dead.is_set():
-            raise WorkerError(f"{spec.name} did not start: {process.how_it_ended()}")
+            raise WorkerDiedError(f"{spec.name} did not start: {process.how_it_ended()}")
         if not process.ready.is_set():
             await process.terminate(0.0)
-            raise WorkerError(f"{spec.name} was not ready within {_READY_SECONDS:.0f} s")
+            raise WorkerDiedError(f"{spec.name} was not ready within {_READY_SECONDS:.0f} s")
         self._log.info(
             "worker ready",
             worker=spec.name,
@@ -160,13 +190,50 @@ class Supervisor:
         )
         await spec.on_ready(process)
 
+    def _spawn_somehow(self, slot: Slot) -> tuple[int, socket.socket]:
+        """As :meth:`_spawn`, though a zygote may die at any moment, as a worker may: a fresh one is asked then."""
+        for _ in range(_ZYGOTES - 1):
+            try:
+                return self._spawn(slot)
+            except ZygoteError as error:
+                self._log.warning("zygote lost", how=str(error))
+        return self._spawn(slot)
+
+    def _spawn(self, slot: Slot) -> tuple[int, socket.socket]:
+        """Return a new worker's pid and our end of its channel, which no other process has."""
+        spec = slot.spec
+        ours, its = socket.socketpair()
+        try:
+            pid = self._zygote.spawn(
+                entry=spec.entry,
+                slot=spec.name,
+                incarnation=slot.incarnations,
+                run_id=self._run_id,
+                connection=its,
+                descriptors=spec.descriptors,
+                from_template=spec.from_template,
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            its.close()
+        return pid, ours
+
     def _on_message(self, process: WorkerProcess, message: FromWorker) -> None:
-        self._router.route(process, message)
+        try:
+            self._router.route(process, message)
+        except Exception as error:  # noqa: BLE001 - whatever a handler meets, the floor ends and says why
+            self._log.error("a message could not be handled", worker=process.slot, traceback=traceback.format_exc())
+            self._give_up(WorkerError(f"a {type(message).__name__} of {process.slot} could not be handled: {error!r}"))
 
     def _on_death(self, process: WorkerProcess) -> None:
         slot = self._slots[process.slot]
-        if not slot.wanted or process is not slot.process:
-            return
+        if slot.wanted and process is slot.process:
+            self._replace(slot, process)
+
+    def _replace(self, slot: Slot, process: WorkerProcess) -> None:
+        """See to a successor of a process that is dead, unless that would only be a loop."""
         self._log.warning("worker died", worker=process.slot, how=process.how_it_ended())
         delay = slot.restarts.after_death(was_ready=process.ready.is_set())
         if delay is None:
@@ -186,12 +253,18 @@ class Supervisor:
         try:
             await self._fill(slot)
         except WorkerDiedError as error:
-            # It died while it was told what to do: its death has been heard of, and decides what follows.
+            # Its death has been heard of, and decides what follows: another may be on its way by now.
             self._log.warning("worker died while starting", worker=slot.spec.name, how=str(error))
-        except WorkerError as error:
-            self._log.warning("worker did not start", worker=slot.spec.name, how=str(error))
-            if slot.process is None or not slot.process.dead.is_set():
-                self._give_up(error)
+        except (TickfloorError, OSError) as error:
+            self._give_up(WorkerError(f"{slot.spec.name} could not be started: {error}"))
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """A callback or task failed that nobody waits for: what it was to do is not done, and that is no floor."""
+        del loop
+        error = context.get("exception")
+        told = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
+        self._log.error("internal error", what=str(context["message"]), traceback=told)
+        self._give_up(WorkerError(f"internal error: {context['message']}: {error!r}"))
 
     def _give_up(self, error: WorkerError) -> None:
         self._log.error("floor cannot go on", reason=str(error))

@@ -45,7 +45,11 @@ _decode = msgspec.msgpack.Decoder(SpawnRequest).decode
 
 
 def serve(control: socket.socket, supervisor: int) -> None:
-    """Fork a worker per request until the supervisor hangs up; answer each with the worker's pid."""
+    """Fork a worker per request until the supervisor hangs up; answer each with the worker's pid.
+
+    The answer 0 means that a process was killed while it forked. A worker may be there or not, so that nobody else
+    may be given the same channel.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent_now(supervisor)
     for name in _PRELOADED:
@@ -60,16 +64,20 @@ def serve(control: socket.socket, supervisor: int) -> None:
             if template is None or not template.alive():
                 others: list[socket.socket | Template] = [control, *templates.values()]
                 template = templates[request.entry] = Template(request.entry, others, descriptors)
-            pid = template.fork(body, descriptors)
-            if pid:
-                return pid
+            if template.loaded:
+                return template.fork(body, descriptors)
+            # A worker that loads the kind itself will say why it cannot.
         return _fork_twice([control, *templates.values()], request, descriptors)
 
     _fork_on_request(control, fork)
 
 
 class Template:
-    """A child of the zygote that has loaded one kind of worker."""
+    """A child of the zygote that has loaded one kind of worker.
+
+    Attributes:
+        loaded: whether it could.
+    """
 
     def __init__(self, entry: str, others: "Sequence[socket.socket | Template]", descriptors: list[int]) -> None:
         """Fork it; it closes what it inherits of others and of the request that is being answered."""
@@ -83,6 +91,7 @@ class Template:
                 os.close(fd)
             _leave(self._serve, entry, its, zygote)
         its.close()
+        self.loaded = self._control.recv(8) == b"loaded"
 
     def alive(self) -> bool:
         """Say whether it can be asked still; what has died is waited for."""
@@ -92,12 +101,19 @@ class Template:
         return self._pid != 0
 
     def fork(self, body: bytes, descriptors: list[int]) -> int:
-        """Return the pid of a new worker, or 0 if the template could not load its kind: the worker will say why."""
+        """Return the pid of a new worker, or 0 if the template was killed meanwhile."""
         try:
             socket.send_fds(self._control, [body], descriptors)
-            return int.from_bytes(self._control.recv(8), "little")
+            answer = self._control.recv(8)
         except OSError:
-            return 0
+            answer = b""
+        if not answer:
+            # Dying is not dead: waited for now, or the next request would be given to it, too.
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._pid = 0
+            self.close()
+        return int.from_bytes(answer, "little")
 
     def close(self) -> None:
         """Close the zygote's end."""
@@ -107,6 +123,7 @@ class Template:
     def _serve(entry: str, its: socket.socket, zygote: int) -> int:
         die_with_parent_now(zygote)
         importlib.import_module(entry.partition(":")[0])
+        its.send(b"loaded")
         _fork_on_request(its, lambda body, descriptors: _fork_twice([its], _decode(body), descriptors))
         return 0
 
@@ -171,4 +188,5 @@ def _become_worker(request: SpawnRequest, descriptors: list[int], forked_by: int
 
 
 if __name__ == "__main__":
+    sys.path.extend(sys.argv[3:])
     serve(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))

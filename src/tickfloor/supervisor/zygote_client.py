@@ -1,11 +1,12 @@
 """The supervisor's hold on the zygote."""
 
+import contextlib
 import ctypes
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -15,6 +16,11 @@ from tickfloor.supervisor.zygote import SpawnRequest
 _PR_SET_CHILD_SUBREAPER = 36
 _START_TIMEOUT = 30.0
 _SPAWN_TIMEOUT = 10.0
+_END_TIMEOUT = 1.0
+
+
+class ZygoteError(WorkerError):
+    """The zygote did not do what it was asked; a fresh one may."""
 
 
 def adopt_orphans() -> None:
@@ -23,12 +29,19 @@ def adopt_orphans() -> None:
 
 
 class ZygoteClient:
-    """Starts workers; a zygote that has died is started again when one is wanted."""
+    """Starts workers; a zygote that has died is started again when one is wanted.
 
-    def __init__(self) -> None:
+    ``path`` adds folders to where workers' modules are looked for, besides the installed packages.
+
+    Attributes:
+        starts: zygotes executed so far; more than one means that one has died.
+    """
+
+    def __init__(self, path: Sequence[str] = ()) -> None:
+        self._path = tuple(path)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self.restarts = 0
+        self.starts = 0
 
     @property
     def pid(self) -> int:
@@ -49,50 +62,78 @@ class ZygoteClient:
         """Return the pid of a new worker, a child of this process.
 
         Raises:
-            WorkerError: the zygote does not start, or does not answer.
+            ZygoteError: the zygote does not start, does not answer, or was disturbed. Ask again with another
+                connection: a worker that holds this one may be there or not.
         """
         request = msgspec.msgpack.encode(
             SpawnRequest(entry, slot, incarnation, run_id, os.getpid(), tuple(descriptors), from_template)
         )
         fds = [connection.fileno(), *descriptors.values()]
         if self._process is not None and self._process.poll() is not None:
-            self.close()
-            self.restarts += 1
+            self._kill()
         control = self._control or self.start()
         try:
             socket.send_fds(control, [request], fds)
             answer = control.recv(64)
         except OSError as error:
-            raise WorkerError(f"the zygote does not answer ({error}); {slot} was not started") from error
+            # It may answer later, and its answer would be taken for another's.
+            self._kill()
+            raise ZygoteError(f"the zygote does not answer ({error}); {slot} was not started") from error
         if len(answer) != 8:
-            raise WorkerError(f"the zygote has died; {slot} was not started")
-        return int.from_bytes(answer, "little")
+            self._kill()
+            raise ZygoteError(f"the zygote has died; {slot} was not started")
+        pid = int.from_bytes(answer, "little")
+        if not pid:
+            raise ZygoteError(f"a process was killed while it forked {slot}")
+        return pid
 
     def start(self) -> socket.socket:
-        """Execute a fresh zygote and wait until it has loaded what it preloads."""
+        """Execute a fresh zygote and wait until it has loaded what it preloads.
+
+        Raises:
+            ZygoteError: it does not start.
+        """
+        self.starts += 1
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # One thread, whatever a library would like: a process with threads cannot be forked safely.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-I", "-m", "tickfloor.supervisor.zygote", str(its.fileno()), str(os.getpid())]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-I", "-m", "tickfloor.supervisor.zygote", str(its.fileno()), str(os.getpid())],
+            [*command, *self._path],
             pass_fds=(its.fileno(),),
             stdin=subprocess.DEVNULL,
             env=environment,
             process_group=0,
         )
         its.close()
-        ours.settimeout(_START_TIMEOUT)
-        if ours.recv(64) != b"ready":
-            raise WorkerError("the zygote did not start; what it said is on stderr")
-        ours.settimeout(_SPAWN_TIMEOUT)
         self._control = ours
+        ours.settimeout(_START_TIMEOUT)
+        try:
+            said = ours.recv(64)
+        except OSError as error:
+            said = str(error).encode()
+        if said != b"ready":
+            self._kill()
+            raise ZygoteError("the zygote did not start; what it said is on stderr")
+        ours.settimeout(_SPAWN_TIMEOUT)
         return ours
 
     def close(self) -> None:
-        """Hang up, which ends the zygote, and wait for it."""
+        """Hang up, which ends the zygote, and wait for it; one that does not hear is killed."""
+        self._hang_up()
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_TIMEOUT)
+        self._kill()
+
+    def _hang_up(self) -> None:
         if self._control is not None:
             self._control.close()
             self._control = None
+
+    def _kill(self) -> None:
+        self._hang_up()
         if self._process is not None:
+            self._process.kill()
             self._process.wait()
             self._process = None

@@ -1,49 +1,100 @@
 """The board as an engine needs it after a hole in its tape."""
 
 import math
+import time
+from collections.abc import Callable
+from typing import NamedTuple
 
-from tickfloor.board.board_reader import BoardReader
+from tickfloor.board.board_reader import Bars, BoardReader
 from tickfloor.board.row import Field
-from tickfloor.contracts.bars import Bar, BarField
+from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Quality
-from tickfloor.market.bars import fold, start_of
+from tickfloor.market.bars import LONGER
 from tickfloor.traders.resync import InstrumentView
 
+PATIENCE_SECONDS = 0.5
+"""How long, in all, instruments whose bars are ahead of their row are looked at again, after the first look at all."""
 
-def views_of(board: BoardReader, depth: int) -> dict[int, InstrumentView]:
-    """Return every instrument that has a row, with up to ``depth`` closed bars per interval."""
-    found = {}
-    for number in range(board.count()):
-        view = _view_of(board, number, depth)
-        if view is not None:
-            found[number] = view
-    return found
+_BETWEEN_LOOKS = 0.0001
+_LOOKS_AT_ONCE = 20
 
 
-def _view_of(board: BoardReader, number: int, depth: int) -> InstrumentView | None:
-    # Bars and row are published one after the other; a row that did not move meanwhile belongs to the bars.
+class BoardViews(NamedTuple):
+    """What the board shows.
+
+    Attributes:
+        views: every instrument that has a row, by its number.
+        unsettled: instruments whose bars stayed ahead of their row, as when the writer died in a batch.
+    """
+
+    views: dict[int, InstrumentView]
+    unsettled: list[int]
+
+
+def views_of(board: BoardReader, clock: Callable[[], float] = time.monotonic) -> BoardViews:
+    """Return every instrument that has a row, with all closed bars that the board keeps."""
+    copies = [_Copy(board, number) for number in range(board.count()) if board.row(number) is not None]
+    views: dict[int, InstrumentView] = {}
+    until: float | None = None
     while True:
-        version = board.row_version(number)
-        row = board.row(number)
-        if row is None:
-            return None
-        closed: dict[Interval, list[Bar]] = {}
-        forming: dict[Interval, Bar] = {}
-        minutes = board.bars(number, Interval.M1, depth)
-        closed[Interval.M1] = minutes.closed
-        if minutes.forming is not None:
-            forming[Interval.M1] = minutes.forming
-        for interval in Interval:
-            if interval is Interval.M1:
+        for copy in copies:
+            view = copy.view()
+            if view is not None:
+                views[copy.number] = view
+        copies = [copy for copy in copies if copy.number not in views]
+        now = clock()
+        until = now + PATIENCE_SECONDS if until is None else until
+        if not copies or now >= until:
+            return BoardViews(views, [copy.number for copy in copies])
+        time.sleep(_BETWEEN_LOOKS)  # so that a writer on the same processor can end its batch
+
+
+class _Copy:
+    """One instrument's row and bars of the same moment.
+
+    Copying all closed bars takes milliseconds, in which a busy row always moves. So they are copied before the row,
+    and copied again only if they have changed: more have closed, or the row counts more late trades, without which
+    no closed bar is revised.
+    """
+
+    def __init__(self, board: BoardReader, number: int) -> None:
+        self.number = number
+        self._board = board
+        self._bars: dict[Interval, Bars] = {}
+        self._late_trades = math.nan
+
+    def view(self) -> InstrumentView | None:
+        """Return the view, or None if row and bars did not belong together at any of a few looks."""
+        for _ in range(_LOOKS_AT_ONCE):
+            version, row = self._row()
+            if row is None:
+                return None
+            heads = {interval: self._board.bars(self.number, interval, 0) for interval in Interval}
+            if self._row()[0] != version:
                 continue
-            bars = board.bars(number, interval, depth)
-            closed[interval] = bars.closed
-            whole = _forming(interval, bars.forming, minutes.forming)
-            if whole is not None:
-                forming[interval] = whole
-        if board.row_version(number) == version:
-            break
+            if self._are_copied(row, heads):
+                return _view(row, self._bars, heads)
+            self._late_trades = row[Field.LATE_TRADES]
+            self._bars = {interval: self._board.bars(self.number, interval, self._board.depth) for interval in Interval}
+        return None
+
+    def _row(self) -> tuple[int, tuple[float, ...] | None]:
+        """Return version and values of a row that no bar is ahead of; None while one is."""
+        version = self._board.row_version(self.number)
+        row = self._board.row(self.number)
+        if row is None or row[Field.BARS_AHEAD] or self._board.row_version(self.number) != version:
+            return -1, None
+        return version, row
+
+    def _are_copied(self, row: tuple[float, ...], heads: dict[Interval, Bars]) -> bool:
+        return row[Field.LATE_TRADES] == self._late_trades and all(
+            self._bars[interval].closed_count == head.closed_count for interval, head in heads.items()
+        )
+
+
+def _view(row: tuple[float, ...], bars: dict[Interval, Bars], heads: dict[Interval, Bars]) -> InstrumentView:
+    parts: dict[Interval, Bar | None] = {interval: heads[interval].forming for interval in LONGER}
     return InstrumentView(
         sequence=int(row[Field.SEQUENCE]),
         last=row[Field.LAST],
@@ -62,14 +113,8 @@ def _view_of(board: BoardReader, number: int, depth: int) -> InstrumentView | No
         quote_volume_24h=row[Field.QUOTE_VOLUME_24H],
         trades_24h=row[Field.TRADES_24H],
         quality=Quality(0 if math.isnan(row[Field.QUALITY]) else int(row[Field.QUALITY])),
-        bars=closed,
-        forming=forming,
+        bars={interval: copied.closed for interval, copied in bars.items()},
+        trimmed=[interval for interval, copied in bars.items() if copied.closed_count > len(copied.closed)],
+        minute=heads[Interval.M1].forming,
+        closed_parts={interval: part for interval, part in parts.items() if part is not None},
     )
-
-
-def _forming(interval: Interval, part: Bar | None, minute: Bar | None) -> Bar | None:
-    """Return the longer forming bar: its closed minutes and the forming one."""
-    if minute is None:
-        return part
-    start_ms = start_of(interval, int(minute[BarField.START_MS]))
-    return fold(part if part is not None and part[BarField.START_MS] == start_ms else None, minute, start_ms)

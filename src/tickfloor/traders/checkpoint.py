@@ -5,8 +5,11 @@ import msgspec
 from tickfloor.contracts.bars import Bar
 from tickfloor.traders.statistics import Counters
 
-VERSION = 1
+VERSION = 2
 """Grows when the meaning of the fields below changes."""
+
+NEVER = -(2**62)
+"""Venue time before every other."""
 
 
 class LaneState(msgspec.Struct, array_like=True):
@@ -45,6 +48,18 @@ class EventState(msgspec.Struct, array_like=True):
     revised: list[int] = []
 
 
+class ClosedBars(msgspec.Struct, array_like=True, frozen=True):
+    """Closed bars of one interval from which columns have not been computed yet.
+
+    Attributes:
+        numbers: the bars, oldest first, as one run of floats.
+        trimmed: whether there were older ones.
+    """
+
+    numbers: bytes
+    trimmed: bool
+
+
 class InstrumentCheckpoint(msgspec.Struct, array_like=True):
     """One instrument.
 
@@ -55,6 +70,8 @@ class InstrumentCheckpoint(msgspec.Struct, array_like=True):
         event: what an unfinished event has done so far.
         matched: names of the traders that match.
         signalled: venue time of the last signal, by name of the traders that have a cooldown.
+        replay: by interval label, closed bars to compute its columns from.
+        silent: names of the traders whose match at the next record's outset is no news.
     """
 
     key: str
@@ -68,6 +85,8 @@ class InstrumentCheckpoint(msgspec.Struct, array_like=True):
     event: EventState
     matched: list[str]
     signalled: dict[str, int]
+    replay: dict[str, ClosedBars]
+    silent: list[str]
 
 
 class EngineCheckpoint(msgspec.Struct, array_like=True):

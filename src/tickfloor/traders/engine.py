@@ -17,9 +17,9 @@ from tickfloor.contracts.traders import TraderSpec
 from tickfloor.traders.checkpoint import DECODER, ENCODER, VERSION, EngineCheckpoint, InstrumentCheckpoint
 from tickfloor.traders.columns import Columns
 from tickfloor.traders.instrument_state import InstrumentState
-from tickfloor.traders.language.plan import plan
+from tickfloor.traders.language.plan import interval_of, plan
 from tickfloor.traders.layout import Layout
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.resync import Carried, InstrumentView, resynchronised
 from tickfloor.traders.rule import Rule
 from tickfloor.traders.statistics import Counters, EngineStatistics
 
@@ -84,6 +84,7 @@ class Engine:
         self._columns.release(rule.plan.columns)
         for saved in self._saved.values():
             saved.matched = [matched for matched in saved.matched if matched != name]
+            saved.silent = [silent for silent in saved.silent if silent != name]
             saved.signalled.pop(name, None)
 
     def _put_away(self) -> None:
@@ -96,10 +97,7 @@ class Engine:
 
     def _open(self, row: int) -> InstrumentState | None:
         """Return the state of a row that was not seen since the traders last changed."""
-        instrument = self._instruments.get(row)
-        if instrument is None:
-            instrument = self._instruments[row] = self._describe(row)
-        rules = [rule for rule in self._rules.values() if rule.applies_to(instrument)]
+        instrument, rules = self._instrument(row)
         saved = self._saved.pop(row, None)
         state = None
         if rules:
@@ -109,6 +107,13 @@ class Engine:
             state = InstrumentState(instrument, self._layouts[names], self._counters, saved)
         self._states[row] = state
         return state
+
+    def _instrument(self, row: int) -> tuple[Instrument, list[Rule]]:
+        """Return the instrument of a row and the traders that apply to it."""
+        instrument = self._instruments.get(row)
+        if instrument is None:
+            instrument = self._instruments[row] = self._describe(row)
+        return instrument, [rule for rule in self._rules.values() if rule.applies_to(instrument)]
 
     # Records
 
@@ -217,6 +222,7 @@ class Engine:
         known = {name for name, rule in self._rules.items() if saved.traders.get(name) == _identity(rule.spec)}
         for instrument in saved.instruments.values():
             instrument.matched = [name for name in instrument.matched if name in known]
+            instrument.silent = [name for name in instrument.silent if name in known]
             instrument.signalled = {name: at for name, at in instrument.signalled.items() if name in known}
         self._states.clear()
         self._saved = saved.instruments
@@ -226,15 +232,20 @@ class Engine:
     def resync(self, position: int, rows: Mapping[int, InstrumentView]) -> None:
         """Go on at ``position`` after a hole, from the board; nothing is signalled for the hole.
 
-        Instruments that the board does not have start anew. Cooldowns stay.
+        Instruments that the board does not have start anew. Cooldowns stay. Columns are computed from the closed
+        bars at each instrument's next record.
         """
-        self._put_away()
-        for row in set(self._saved) - set(rows):
-            del self._saved[row]
+        carried = {row: Carried(saved.matched, saved.signalled) for row, saved in self._saved.items()}
+        carried |= {row: state.carried() for row, state in self._states.items() if state is not None}
+        intervals = {interval_of(column) for rule in self._rules.values() for column in rule.plan.columns}
+        self._states.clear()
+        self._saved.clear()
         for row, view in rows.items():
-            state = self._open(row)
-            if state is not None:
-                state.resync(view)
+            instrument, rules = self._instrument(row)
+            if rules:
+                names = [rule.spec.name for rule in rules]
+                kept = carried.get(row, Carried([], {}))
+                self._saved[row] = resynchronised(instrument.key, view, intervals, names, kept)
         self._position = position
         self._counters.resyncs += 1
 

@@ -2,8 +2,9 @@
 
 A frame is a list of floats, one per column slot, NaN where unknown. There are three per instrument: the columns
 now, at the last closed bar and at the one before. A per-tick rule is tested on (now, closed), an at-close rule
-on (closed, before). Conditions come without ``not`` (see ``language/negate.py``), so an unknown operand simply
-makes a test false.
+on (closed, before). Each column is at the closed bars of its own interval, so what a crossing reads of another
+interval in the previous frame has a slot of its own (:class:`~tickfloor.traders.language.nodes.Stood`). Conditions
+come without ``not`` (see ``language/negate.py``), so an unknown operand simply makes a test false.
 """
 
 from collections.abc import Callable
@@ -72,19 +73,19 @@ def _arithmetic(node: Arithmetic, slot_of: Slots) -> Value:
             return lambda frame: function(left(frame), right(frame))
 
 
-def test_of(condition: Condition, slot_of: Slots) -> Test:
-    """Return the function that decides a condition on a current and a previous frame."""
+def test_of(condition: Condition, slot_of: Slots, slot_then: Slots) -> Test:
+    """Return the function that decides a condition on a current and a previous frame, each with its slots."""
     match condition:
         case All(conditions=conditions):
-            return _all([test_of(inner, slot_of) for inner in conditions])
+            return _all([test_of(inner, slot_of, slot_then) for inner in conditions])
         case Any(conditions=conditions):
-            return _any([test_of(inner, slot_of) for inner in conditions])
+            return _any([test_of(inner, slot_of, slot_then) for inner in conditions])
         case Comparison():
             return _comparison(condition, slot_of)
         case QualityIs(column=column, quality=quality, negated=negated):
             return _compare_constant("!=" if negated else "==", slot_of(column), float(quality))
         case Cross():
-            return _cross(condition, slot_of)
+            return _cross(condition, slot_of, slot_then)
         case _:
             raise TypeError(f"{condition} has to come without `not`")
 
@@ -196,17 +197,18 @@ def _compare_values(operator: str, left: Value, right: Value) -> Test:
             return test
 
 
-def _cross(node: Cross, slot_of: Slots) -> Test:
+def _cross(node: Cross, slot_of: Slots, slot_then: Slots) -> Test:
     lower, upper = (node.right, node.left) if node.above else (node.left, node.right)
     if isinstance(lower, Column) and isinstance(upper, Column) and not node.negated:
-        below, above = slot_of(lower), slot_of(upper)
-        return lambda current, previous: current[above] > current[below] and previous[above] <= previous[below]
+        below, above, below_then, above_then = slot_of(lower), slot_of(upper), slot_then(lower), slot_then(upper)
+        return lambda now, then: now[above] > now[below] and then[above_then] <= then[below_then]
     low, high = value_of(lower, slot_of), value_of(upper, slot_of)
+    low_before, high_before = value_of(lower, slot_then), value_of(upper, slot_then)
     if not node.negated:
-        return lambda current, previous: high(current) > low(current) and high(previous) <= low(previous)
+        return lambda now, then: high(now) > low(now) and high_before(then) <= low_before(then)
 
-    def test(current: Frame, previous: Frame) -> bool:
-        high_now, low_now, high_then, low_then = high(current), low(current), high(previous), low(previous)
+    def test(now: Frame, then: Frame) -> bool:
+        high_now, low_now, high_then, low_then = high(now), low(now), high_before(then), low_before(then)
         unknown = high_now != high_now or low_now != low_now or high_then != high_then or low_then != low_then
         return not unknown and not (high_now > low_now and high_then <= low_then)
 

@@ -7,18 +7,16 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import LABELS, Interval
 from tickfloor.contracts.records import Flag, Kind, Side, StatsPart
 from tickfloor.indicators.protocol import LIMIT, NAN
-from tickfloor.market.bars import LONGER, START_MS, FormingBars, start_of
-from tickfloor.traders.checkpoint import EventState, InstrumentCheckpoint, LateTrade
+from tickfloor.market.bars import LONGER, FormingBars, start_of
+from tickfloor.traders.checkpoint import NEVER, EventState, InstrumentCheckpoint, LateTrade
 from tickfloor.traders.evaluate import Frame
 from tickfloor.traders.lane import Frames, Lane
 from tickfloor.traders.language.vocabulary import Input, MarketColumn
 from tickfloor.traders.layout import Layout
-from tickfloor.traders.resync import InstrumentView, forming_bars
+from tickfloor.traders.resync import Carried, unpacked
 from tickfloor.traders.statistics import Counters
 
 INTERVALS = tuple(Interval)
-NEVER = -(2**62)
-"""Venue time before every other."""
 
 # As plain integers: arithmetic on flags and look-ups of enum members cost more than the rest of a record.
 _TRADE, _QUOTE, _STATS, _BAR_CLOSE, _BAR_REVISED, _QUALITY = (
@@ -177,6 +175,8 @@ class InstrumentState:
             return
         self._counters.revisions += 1
         self._event.revised.append(interval)
+        end_ms = start_of(interval, late.ts_ms) + interval.ms
+        self._closed_until_ms[interval] = max(self._closed_until_ms[interval], end_ms)
         lane = self._lanes.get(interval)
         if lane is not None and not lane.revise(late):
             self._counters.revisions_beyond_history += 1
@@ -195,6 +195,9 @@ class InstrumentState:
             event.inputs = 0
         if event.closed:
             frames = self.frames
+            for lane in self._lanes.values():
+                if lane.interval in event.closed:
+                    lane.note_after()
             for interval in event.closed:
                 self._test(self._layout.at_close[interval], frames.closed, frames.before, new)
             event.closed = []
@@ -241,7 +244,9 @@ class InstrumentState:
                 self._forming.add_late_trade(interval, late.ts_ms, late.price, late.qty, late.bought)
         self._event = EventState()
         self._show_forming()
-        self._match_silently()
+        self._match_silently(self._layout.per_tick, self._layout.at_close_alone)
+        self.frames.touched.clear()
+        self._waiting.clear()
 
     def _show_forming(self) -> None:
         for interval, lane in self._lanes.items():
@@ -249,13 +254,11 @@ class InstrumentState:
             if bar is not None:
                 lane.refresh(bar)
 
-    def _match_silently(self) -> None:
+    def _match_silently(self, per_tick: Collection[int], at_close: Collection[int]) -> None:
         frames = self.frames
         silent: list[int] = []
-        self._test(self._layout.per_tick, frames.now, frames.closed, silent)
-        self._test(self._layout.at_close_alone, frames.closed, frames.before, silent)
-        frames.touched.clear()
-        self._waiting.clear()
+        self._test(per_tick, frames.now, frames.closed, silent)
+        self._test(at_close, frames.closed, frames.before, silent)
 
     # State
 
@@ -272,9 +275,18 @@ class InstrumentState:
             closed_until_ms=list(self._closed_until_ms),
             lanes={interval.label: lane.packed() for interval, lane in self._lanes.items()},
             event=self._event,
-            matched=[rule.spec.name for rule, holds in zip(self._layout.rules, self._matched, strict=True) if holds],
+            matched=self._names_matched(),
             signalled=dict(self._signalled),
+            replay={},
+            silent=[],
         )
+
+    def carried(self) -> Carried:
+        """Return what outlasts a hole in the tape."""
+        return Carried(self._names_matched(), dict(self._signalled))
+
+    def _names_matched(self) -> list[str]:
+        return [rule.spec.name for rule, holds in zip(self._layout.rules, self._matched, strict=True) if holds]
 
     def _restore(self, saved: InstrumentCheckpoint) -> None:
         if saved.key != self._instrument.key:
@@ -293,30 +305,18 @@ class InstrumentState:
             interval: Lane(program, self.frames, saved.lanes.get(LABELS[interval]))
             for interval, program in self._layout.programs.items()
         }
+        for interval, lane in self._lanes.items():
+            bars = saved.replay.get(interval.label)
+            if bars is not None:
+                lane.replay(unpacked(bars), trimmed=bars.trimmed)
         self._show_forming()
         self._event = saved.event
         matched = set(saved.matched)
         self._matched = [rule.spec.name in matched for rule in self._layout.rules]
         names = {rule.spec.name for rule in self._layout.rules}
         self._signalled = {name: at for name, at in saved.signalled.items() if name in names}
-
-    def resync(self, view: InstrumentView) -> None:
-        """Become the board's view of the instrument; traders match silently, cooldowns stay."""
-        self.skip_through = view.sequence
-        self._last_ts = view.last_ts_event if view.last == view.last else NEVER
-        self._event = EventState()
-        for column in (*_PRICE_COLUMNS, *_VOLUME_COLUMNS, *_QUOTE_COLUMNS[:4], *_TRADE_COLUMNS):
-            self._set(column, getattr(view, column.name.lower()))
-        self._set(MarketColumn.MID, (view.bid + view.ask) / 2.0)
-        self._set(MarketColumn.SPREAD, view.ask - view.bid)
-        self._set(MarketColumn.QUALITY, float(view.quality) if view.quality else NAN)
-        for interval in INTERVALS:
-            bars = view.bars.get(interval, ())
-            self._closed_until_ms[interval] = int(bars[-1][START_MS]) + interval.ms if bars else NEVER
-        self._lanes = {}
-        for interval, program in self._layout.programs.items():
-            self._lanes[interval] = Lane(program, self.frames)
-            self._lanes[interval].replay(view.bars.get(interval, ()))
-        self._forming = forming_bars(view)
-        self._show_forming()
-        self._match_silently()
+        if saved.silent:
+            silent = {index for index, rule in enumerate(self._layout.rules) if rule.spec.name in saved.silent}
+            self._match_silently(
+                silent.intersection(self._layout.per_tick), silent.intersection(self._layout.at_close_alone)
+            )

@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Callable, Sequence
 
 from tickfloor.contracts.bars import BAR_WORDS, Bar
+from tickfloor.contracts.intervals import Interval
 from tickfloor.indicators.catalogue import INDICATORS
 from tickfloor.indicators.protocol import NAN, REVISABLE_BARS, Indicator
 from tickfloor.market.bars import BUY_VOLUME, START_MS, VOLUME, revise, start_of
@@ -61,6 +62,7 @@ class Lane:
         "_columns",
         "_frames",
         "_indicators",
+        "_noted_places",
         "_packed",
         "_program",
         "_shows_forming",
@@ -76,6 +78,7 @@ class Lane:
         self._bars: list[Bar] = [array("d", bar).tolist() for bar in state.bars] if state else []
         self._trimmed = state.trimmed if state else False
         self._columns = _rows(program.keys, state) if state else []
+        self._noted_places = [program.slots.index(slot) for slot, _ in (*program.noted, *program.noted_after)]
         self._indicators: dict[str, Indicator] = {}
         self._steps = [self._step(step, state) for step in program.steps]
         self._shows_forming = False
@@ -89,6 +92,11 @@ class Lane:
             indicator.restore(array("d", state.indicators[step.key]).tolist())
         self._indicators[step.key] = indicator
         return (step.slot, step.source, indicator.value_now, indicator.close)
+
+    @property
+    def interval(self) -> Interval:
+        """Of which interval the columns are."""
+        return self._program.interval
 
     def packed(self) -> bytes:
         """Return the state to go on from, apart from the forming bar; packed anew only after a bar has closed."""
@@ -134,38 +142,61 @@ class Lane:
                 frames.show(slot, value)
 
     def close(self, bar: Bar) -> None:
-        """Commit a closed bar; the market columns' values of this moment belong to it."""
-        now = self._frames.now
-        self._commit(bar, [now[slot] for slot in self._program.market])
+        """Commit a closed bar; how market columns and those of other intervals stand at this moment belongs to it."""
+        now, program = self._frames.now, self._program
+        self._commit(bar, [*(now[source] for _, source in program.noted), *(NAN for _ in program.noted_after)])
         self._show_closed()
 
-    def replay(self, bars: Sequence[Bar]) -> None:
-        """Commit bars that closed before this lane began, whose market columns are not known."""
-        unknown = [NAN] * len(self._program.market)
+    def note_after(self) -> None:
+        """Note how closed columns of other intervals stand, once everything that closes together has closed."""
+        noted_after = self._program.noted_after
+        if noted_after and self._columns:  # none in a lane that is younger than the close
+            self._packed = None
+            closed, row = self._frames.closed, self._columns[-1]
+            for place, (slot, source) in zip(self._noted_places[-len(noted_after) :], noted_after, strict=True):
+                closed[slot] = row[place] = closed[source]
+
+    def replay(self, bars: Sequence[Bar], *, trimmed: bool) -> None:
+        """Commit bars that closed before this lane began; what is noted at a close is not known of them.
+
+        ``trimmed`` says that there were older ones.
+        """
+        unknown = [NAN] * len(self._noted_places)
         for bar in bars:
-            self._commit(list(bar), unknown)
-        self._trimmed = True
+            self._commit(bar, unknown)
+        self._trimmed |= trimmed
         self._show_closed()
 
     def _commit(self, bar: Bar, noted: Sequence[float]) -> None:
         program = self._program
         self._packed = None
         self._bars.append(bar)
-        if len(self._bars) > program.depth:
-            del self._bars[0]
-            self._trimmed = True
+        self._trim()
         closed = self._frames.closed
         for slot, field in program.fields:
             closed[slot] = bar_value(bar, field)
         for slot, field, back in program.history:
             closed[slot] = self._past(back, field)
-        for slot, value in zip(program.market, noted, strict=True):
-            closed[slot] = value
+        for place, value in zip(self._noted_places, noted, strict=True):
+            closed[program.slots[place]] = value
         for slot, source, _, close in self._steps:
             closed[slot] = close(closed if source < 0 else closed[source])
         self._columns.append(array("d", [closed[slot] for slot in program.slots]))
         if len(self._columns) > FRAMES:
             del self._columns[0]
+
+    def _trim(self) -> None:
+        beyond = len(self._bars) - self._program.depth
+        if beyond > 0:
+            del self._bars[:beyond]
+            self._trimmed = True
+
+    def _read_history_anew(self) -> None:
+        history = [(self._program.slots.index(slot), field, back) for slot, field, back in self._program.history]
+        for age, row in enumerate(reversed(self._columns)):
+            for place, field, back in history:
+                row[place] = self._past(back + age, field)
+        self._show_closed()
 
     def _past(self, back: int, field: int) -> float:
         """Return a field of a closed bar, counted back from the last one; NaN before the first."""
@@ -177,11 +208,11 @@ class Lane:
         unknown = [NAN] * len(self._program.slots)
         closed = self._columns[-1] if self._columns else unknown
         before = self._columns[-2] if len(self._columns) > 1 else unknown
-        market = set(self._program.market)
+        noted = {self._program.slots[place] for place in self._noted_places}
         for slot, last, previous in zip(self._program.slots, closed, before, strict=True):
             frames.closed[slot] = last
             frames.before[slot] = previous
-            if slot not in market:
+            if slot not in noted:
                 frames.show(slot, last)
         self._shows_forming = False
 
@@ -189,7 +220,8 @@ class Lane:
         """Add a late trade to the closed bars and compute the columns anew from there.
 
         Returns:
-            Whether the columns could follow: False if the bar is further back than commits can be taken back.
+            Whether the columns could follow: if the bar is further back than commits can be taken back, only the
+            history of bar fields does.
         """
         interval = self._program.interval
         if self._trimmed and self._bars and start_of(interval, trade.ts_ms) < self._bars[0][START_MS]:
@@ -199,10 +231,11 @@ class Lane:
         taken_back = len(self._bars) - index
         if taken_back > REVISABLE_BARS:
             self._bars[index:] = tail
-            self._shows_forming = False  # so that the history of the forming bar is read anew
+            self._trim()
+            self._read_history_anew()
             return False
         noted = self._take_back(taken_back)
-        if len(tail) > taken_back:  # a minute that had no trade has its bar now: market columns as at the bar before
+        if len(tail) > taken_back:  # a minute that had no trade has its bar now: noted as at the bar before
             noted.insert(0, self._noted(self._columns[-1] if self._columns else None))
         for bar, values in zip(tail, noted, strict=True):
             self._commit(bar, values)
@@ -210,7 +243,7 @@ class Lane:
         return True
 
     def _take_back(self, bars: int) -> list[list[float]]:
-        """Take back commits and return what the market columns were at each."""
+        """Take back commits and return what was noted at each."""
         if not bars:
             return []
         rows = self._columns[-bars:]
@@ -221,10 +254,7 @@ class Lane:
         return [self._noted(row) for row in rows]
 
     def _noted(self, row: "array[float] | None") -> list[float]:
-        program = self._program
-        if row is None:
-            return [NAN] * len(program.market)
-        return [row[program.slots.index(slot)] for slot in program.market]
+        return [NAN if row is None else row[place] for place in self._noted_places]
 
 
 def _rows(keys: list[str], state: LaneState) -> "list[array[float]]":

@@ -14,6 +14,7 @@ from tickfloor.traders.language.nodes import (
     IndicatorValue,
     Market,
     NumberNode,
+    Stood,
     atoms,
     columns_of,
 )
@@ -48,13 +49,16 @@ class LaneProgram:
         slots, keys: every column of the interval, aligned.
         fields: slot and field of columns of the current bar.
         history: slot, field and how many bars back.
-        market: slots of market columns, whose value is noted when a bar closes.
+        noted: slots of columns whose value is noted when a bar closes, each with the slot whose value now that is;
+            market columns are their own, columns of other intervals lie in their lanes.
+        noted_after: slots whose value is noted when everything that closes together has closed, each with the slot
+            whose closed value that is.
         steps: everything computed from those.
         steps_on: which of the steps a record that is no trade changes, by the market columns that changed.
         depth: closed bars to keep.
     """
 
-    __slots__ = ("depth", "fields", "history", "interval", "keys", "market", "slots", "steps", "steps_on")
+    __slots__ = ("depth", "fields", "history", "interval", "keys", "noted", "noted_after", "slots", "steps", "steps_on")
 
     def __init__(self, interval: Interval, found: Sequence[NumberNode], columns: Columns) -> None:
         self.interval = interval
@@ -63,8 +67,11 @@ class LaneProgram:
         bars = [column for column in found if isinstance(column, BarValue)]
         self.fields = [(columns.slot(column), BAR_FIELDS[column.field]) for column in bars if not column.back]
         self.history = [(columns.slot(column), BAR_FIELDS[column.field], column.back) for column in bars if column.back]
-        self.market = [columns.slot(column) for column in found if isinstance(column, Market)]
-        computed = [column for column in found if not isinstance(column, BarValue | Market)]
+        stood = [column for column in found if isinstance(column, Stood)]
+        self.noted = [(slot, slot) for slot in (columns.slot(column) for column in found if isinstance(column, Market))]
+        self.noted += [(columns.slot(each), columns.slot(each.column)) for each in stood if not each.at_close]
+        self.noted_after = [(columns.slot(each), columns.slot(each.column)) for each in stood if each.at_close]
+        computed = [column for column in found if not isinstance(column, BarValue | Market | Stood)]
         self.steps = [_step(column, columns) for column in computed]
         self.steps_on: dict[Input, list[int]] = {
             input_: [index for index, column in enumerate(computed) if changed_by(column) & input_]
@@ -125,7 +132,7 @@ class Layout:
         per_tick: the rules decided at records.
         at_close: per interval, the at-close rules decided at its closes.
         at_close_alone: the at-close rules whose columns change at their own closes only, apart from revisions.
-        crossed: per interval, the per-tick rules with a crossing whose "last closed bar" its closes move.
+        crossed: per interval, the per-tick rules with a crossing, which its closes move.
         width: length of a frame.
     """
 
@@ -160,9 +167,8 @@ class Layout:
         for index, rule in enumerate(self.rules):
             if rule.at_close:
                 self.at_close[rule.plan.interval].append(index)
-            else:
-                for interval in rule.plan.crossed:
-                    self.crossed[interval].append(index)
+            elif rule.plan.crosses:
+                self.crossed[rule.plan.interval].append(index)
         self.watches = self._watches(columns)
 
     def _watches(self, columns: Columns) -> list[Watch | None]:

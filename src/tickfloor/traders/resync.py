@@ -1,13 +1,16 @@
 """What an engine needs to go on after a hole in its tape: the board's view of each instrument."""
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tickfloor.contracts.bars import Bar
+from tickfloor.contracts.bars import BAR_WORDS, Bar
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Quality
 from tickfloor.indicators.protocol import NAN
-from tickfloor.market.bars import LONGER, TRADES, FormingBars, fold, start_of
+from tickfloor.market.bars import START_MS
+from tickfloor.traders.checkpoint import NEVER, ClosedBars, EventState, InstrumentCheckpoint
+from tickfloor.traders.language.vocabulary import MarketColumn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +21,9 @@ class InstrumentView:
         sequence: last tape record that is contained in it.
         last_ts_event: venue time of ``last``, ns UTC.
         bars: closed bars per interval, oldest first.
-        forming: forming bar per interval; intervals without one are left out.
+        trimmed: intervals whose oldest bars are not among them.
+        minute: the forming minute, or None.
+        closed_parts: per longer interval, the closed minutes of its forming bar; intervals without one are left out.
     """
 
     sequence: int
@@ -39,32 +44,75 @@ class InstrumentView:
     trades_24h: float = NAN
     quality: Quality = Quality.UNKNOWN
     bars: Mapping[Interval, Sequence[Bar]]
-    forming: Mapping[Interval, Bar]
+    trimmed: Collection[Interval] = ()
+    minute: Bar | None
+    closed_parts: Mapping[Interval, Bar]
 
 
-def forming_bars(view: InstrumentView) -> FormingBars:
-    """Return the forming bars of a view, split again into the forming minute and the closed part before it."""
-    forming = FormingBars()
-    minute = view.forming.get(Interval.M1)
-    forming.minute = None if minute is None else list(minute)
-    for interval in LONGER:
-        bar = view.forming.get(interval)
-        if bar is not None:
-            forming.closed_part[interval] = list(bar) if minute is None else _closed_part(view, interval, bar, minute)
-    return forming
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What an instrument keeps over a hole: its matches until they are decided anew, and its cooldowns."""
+
+    matched: list[str]
+    signalled: dict[str, int]
 
 
-def _closed_part(view: InstrumentView, interval: Interval, bar: Bar, minute: Bar) -> Bar | None:
-    if bar[TRADES] <= minute[TRADES]:
-        return None
-    start_ms = start_of(interval, int(bar[0]))
-    minutes = view.bars.get(Interval.M1, ())
-    part: Bar | None = None
-    for closed in minutes:
-        if closed[0] >= start_ms:
-            part = fold(part, closed, start_ms)
-    if part is not None and part[TRADES] == bar[TRADES] - minute[TRADES]:
-        return part
-    # The board no longer holds every minute of it, or a late trade went to the longer bar alone: take the minute
-    # out of the whole. High and low may already be the minute's, which folding it in again does not change.
-    return [*bar[:5], *(whole - last for whole, last in zip(bar[5:9], minute[5:9], strict=True)), *bar[9:]]
+def resynchronised(
+    key: str, view: InstrumentView, intervals: Collection[Interval], traders: Iterable[str], carried: Carried
+) -> InstrumentCheckpoint:
+    """Return the state from which an instrument goes on with its next record.
+
+    Args:
+        key: the instrument's ``venue:symbol``.
+        intervals: those whose closed bars are needed.
+        traders: names of its traders; what matches by then is no news.
+        carried: what it keeps.
+    """
+    closed_until = [NEVER] * len(Interval)
+    for interval, bars in view.bars.items():
+        if bars:
+            closed_until[interval] = int(bars[-1][START_MS]) + interval.ms
+    minute = view.minute
+    parts = [view.closed_parts.get(interval) for interval in Interval]
+    return InstrumentCheckpoint(
+        key=key,
+        skip_through=view.sequence,
+        market=[_market(view, column) for column in MarketColumn],
+        last_ts=view.last_ts_event if view.last == view.last else NEVER,
+        minute=minute and list(minute),
+        closed_part=[part and list(part) for part in parts],
+        closed_until_ms=closed_until,
+        lanes={},
+        event=EventState(),
+        matched=carried.matched,
+        signalled=carried.signalled,
+        replay={
+            interval.label: ClosedBars(_packed(bars), interval in view.trimmed)
+            for interval, bars in view.bars.items()
+            if bars and interval in intervals
+        },
+        silent=list(traders),
+    )
+
+
+def _market(view: InstrumentView, column: MarketColumn) -> float:
+    match column:
+        case MarketColumn.MID:
+            return (view.bid + view.ask) / 2.0
+        case MarketColumn.SPREAD:
+            return view.ask - view.bid
+        case MarketColumn.QUALITY:
+            return float(view.quality) if view.quality else NAN
+        case _:
+            value: float = getattr(view, column.name.lower())
+            return value
+
+
+def _packed(bars: Sequence[Bar]) -> bytes:
+    return array("d", [number for bar in bars for number in bar]).tobytes()
+
+
+def unpacked(bars: ClosedBars) -> list[Bar]:
+    """Return the closed bars that a state still has to be given."""
+    numbers = array("d", bars.numbers).tolist()
+    return [numbers[start : start + BAR_WORDS] for start in range(0, len(numbers), BAR_WORDS)]

@@ -25,7 +25,7 @@ class Rule:
     def __init__(self, spec: TraderSpec, plan: Plan, columns: Columns) -> None:
         self.spec = spec
         self.plan = plan
-        self.test = test_of(plan.condition, columns.slot)
+        self.test = test_of(plan.condition, columns.slot, lambda column: columns.slot(plan.stood.get(column, column)))
         self.values = tuple((text, columns.slot(column)) for text, column in plan.shown)
         self.at_close = spec.when == "close"
 

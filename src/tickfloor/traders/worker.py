@@ -39,7 +39,6 @@ _SAY_AT_ONCE = 500
 _CHECKPOINT_SECONDS = 0.25
 _IDLE_CHECKPOINT_SECONDS = 0.02
 _STATUS_SECONDS = 0.25
-_BARS_FOR_RESYNC = 500
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -174,7 +173,13 @@ class TraderWorker:
         )
         # The position first and the board after it: what the board shows is then at least as new.
         self._tape.resume(overrun.resume_at)
-        self._engine.resync(overrun.resume_at, views_of(self._board, _BARS_FOR_RESYNC))
+        views, unsettled = views_of(self._board)
+        if unsettled:
+            self._runtime.log.warning(
+                "the board's bars stayed ahead of their rows: these instruments start anew",
+                instruments=", ".join(self._board.instrument(number).key for number in unsettled),
+            )
+        self._engine.resync(overrun.resume_at, views)
         # At once: what is lost must not be forgotten if this process dies before its next status.
         self._say_status()
 

@@ -6,6 +6,7 @@ that is thrown away: what was not received whole was not said.
 
 import select
 import socket
+import time
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -14,6 +15,9 @@ import msgspec
 from tickfloor.contracts.errors import TickfloorError
 from tickfloor.contracts.messages import FromWorker, ToWorker
 
+MAX_MESSAGE_BYTES = 1 << 28
+"""More than any message needs; a greater length is not a length."""
+
 _LENGTH_BYTES = 4
 _RECEIVE_BYTES = 1 << 18
 
@@ -21,8 +25,8 @@ Incoming = TypeVar("Incoming")
 Outgoing = TypeVar("Outgoing")
 
 
-class ChannelClosedError(TickfloorError):
-    """The other end is gone."""
+class ProtocolError(TickfloorError):
+    """What came is no message: the other end speaks another protocol, or memory was overwritten."""
 
 
 class Channel(Generic[Incoming, Outgoing]):
@@ -39,6 +43,7 @@ class Channel(Generic[Incoming, Outgoing]):
         self._encode = msgspec.msgpack.Encoder().encode
         self._outgoing: deque[bytes | memoryview] = deque()
         self._partial = bytearray()
+        self._refused = False
         self.closed = False
 
     def fileno(self) -> int:
@@ -51,21 +56,31 @@ class Channel(Generic[Incoming, Outgoing]):
         return len(self._outgoing)
 
     def send(self, message: Outgoing) -> None:
-        """Queue a message and send what the socket takes; to a peer that is gone nothing is sent."""
+        """Queue a message and send what the socket takes; to a peer that is gone nothing is sent.
+
+        Raises:
+            ProtocolError: the message is too large.
+        """
         body = self._encode(message)
+        if len(body) > MAX_MESSAGE_BYTES:
+            raise ProtocolError(f"a {type(message).__name__} of {len(body):,} bytes is too large to send")
         self._outgoing.append(len(body).to_bytes(_LENGTH_BYTES, "little") + body)
         self.flush()
 
     def flush(self) -> bool:
-        """Send what the socket takes; say whether nothing is left."""
+        """Send what the socket takes; say whether nothing is left. To a peer that is gone there is nothing left."""
         outgoing = self._outgoing
-        while outgoing and not self.closed:
+        if self._refused or self.closed:
+            outgoing.clear()
+        while outgoing:
             try:
                 sent = self._socket.send(outgoing[0])
             except BlockingIOError:
                 return False
             except OSError:
-                # The reading side says so too, after it has delivered what came before the end.
+                # The reading side says that the peer is gone, after it has delivered what came before the end.
+                self._refused = True
+                outgoing.clear()
                 break
             if sent == len(outgoing[0]):
                 outgoing.popleft()
@@ -74,19 +89,20 @@ class Channel(Generic[Incoming, Outgoing]):
         return not outgoing
 
     def flush_within(self, seconds: float) -> bool:
-        """Wait until everything is sent, at most so long; say whether it is."""
+        """Wait until the socket has taken everything, at most so long; say whether it has."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT)
+        until = time.monotonic() + seconds
         while not self.flush():
-            if self.closed or not poll.poll(seconds * 1000):
+            if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
                 return False
-        return True
+        return not self._refused and not self.closed
 
     def receive(self) -> list[Incoming]:
         """Return the messages that have come; sets ``closed`` when the other end is gone.
 
         Raises:
-            msgspec.DecodeError: the other end speaks another protocol.
+            ProtocolError: something that is no message came; the channel is closed, and what came before it is lost.
         """
         partial = self._partial
         while not self.closed:
@@ -103,13 +119,24 @@ class Channel(Generic[Incoming, Outgoing]):
         messages = []
         start = 0
         while len(partial) - start >= _LENGTH_BYTES:
-            end = start + _LENGTH_BYTES + int.from_bytes(partial[start : start + _LENGTH_BYTES], "little")
+            length = int.from_bytes(partial[start : start + _LENGTH_BYTES], "little")
+            end = start + _LENGTH_BYTES + length
+            if length > MAX_MESSAGE_BYTES:
+                raise self._broken(f"a message of {length:,} bytes is announced")
             if len(partial) < end:
                 break
-            messages.append(self._decode(memoryview(partial)[start + _LENGTH_BYTES : end].tobytes()))
+            try:
+                messages.append(self._decode(bytes(memoryview(partial)[start + _LENGTH_BYTES : end])))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise self._broken(str(error)) from error
             start = end
         del partial[:start]
         return messages
+
+    def _broken(self, reason: str) -> ProtocolError:
+        self.closed = True
+        self._partial.clear()
+        return ProtocolError(f"what came over the channel is no message: {reason}")
 
     def close(self) -> None:
         """Close this end."""

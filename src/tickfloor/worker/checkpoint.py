@@ -30,7 +30,6 @@ class Checkpoint:
         number, offset, length, _ = self._header()
         self._number = number
         self._regions = [(_FIRST_REGION, 0), (_FIRST_REGION, 0)]
-        self._end = max(os.fstat(fd).st_size, _FIRST_REGION)
         if number:
             self._regions[number & 1] = (offset, length)
 
@@ -44,9 +43,8 @@ class Checkpoint:
         offset, capacity = self._regions[number & 1]
         try:
             if len(state) > capacity:
-                offset, capacity = self._end, len(state) * 2
+                offset, capacity = self._room_for(len(state))
                 os.posix_fallocate(self._fd, offset, capacity)
-                self._end = offset + capacity
                 self._regions[number & 1] = (offset, capacity)
             _write_all(self._fd, state, offset)
             _write_all(self._fd, _HEADER.pack(number, offset, len(state), zlib.crc32(state)), 0)
@@ -67,6 +65,15 @@ class Checkpoint:
         if len(state) != length or zlib.crc32(state) != checksum:
             raise CheckpointError(f"checkpoint {number} of {length:,} bytes is damaged")
         return state
+
+    def _room_for(self, size: int) -> tuple[int, int]:
+        """Return offset and capacity of a region that leaves the current one alone.
+
+        Before it, if it fits there: so the file stays small however many incarnations write to it.
+        """
+        begin, length = self._regions[self._number & 1]
+        before = begin - _FIRST_REGION
+        return (_FIRST_REGION, before) if size <= before else (begin + length, 2 * size)
 
     def _header(self) -> tuple[int, int, int, int]:
         found: tuple[int, int, int, int] = _HEADER.unpack(os.pread(self._fd, _HEADER.size, 0))

@@ -99,7 +99,8 @@ class Runtime:
                     break
                 busy = self._worker is not None and self._worker.step()
                 self.channel.flush()
-                if not busy:
+                # A long step hears the supervisor, and may have been told to leave.
+                if not busy and not self._leaving:
                     self._wait(1.0)
         except Exception as error:  # noqa: BLE001 - the last place that can say why the worker ends
             self._say_why(error)

@@ -18,7 +18,6 @@ from tickfloor.feeds.binance.frames import (
     Envelope,
     ExchangeInfo,
     MiniTicker,
-    SymbolInfo,
     Ticker,
     time_ns,
 )

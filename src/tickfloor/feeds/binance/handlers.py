@@ -27,8 +27,8 @@ from tickfloor.feeds.binance.frames import (
     time_ns,
 )
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.jumps import JumpGuard
 from tickfloor.feeds.instrument_writer import NO_TIME, InstrumentWriter
+from tickfloor.feeds.jumps import JumpGuard
 from tickfloor.feeds.publisher import MarketPublisher
 
 Handler = Callable[[int, bytes], object]

@@ -82,6 +82,22 @@ class IndicatorValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Stood:
+    """How a column of another interval stood when the bar of ``interval`` closed, as a rule of that interval saw it.
+
+    A per-tick rule saw the bar of the other interval that was forming, an at-close rule the last closed one.
+    """
+
+    column: "BarValue | IndicatorValue"
+    interval: Interval
+    at_close: bool
+
+    def text(self, interval: Interval) -> str:
+        """Return a name that no rule can write."""
+        return f"{'closed' if self.at_close else 'forming'} {self.column.text(interval)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Arithmetic:
     """Two numbers combined; unknown where the result is not finite."""
 
@@ -117,7 +133,7 @@ class Calculation:
         return f"{self.function}({', '.join(operand.text(interval) for operand in self.operands)})"
 
 
-NumberNode = Number | Market | BarValue | TrueRange | IndicatorValue | Arithmetic | Negative | Calculation
+NumberNode = Number | Market | BarValue | TrueRange | IndicatorValue | Stood | Arithmetic | Negative | Calculation
 Column = Market | BarValue | IndicatorValue
 
 
@@ -146,7 +162,7 @@ class QualityIs:
 
 @dataclass(frozen=True, slots=True)
 class Cross:
-    """``left`` crosses ``right``: on one side or equal at the last closed bar, beyond it now.
+    """``left`` crosses ``right``: on one side or equal at the last close of the rule's interval, beyond it now.
 
     Unknown if either side is unknown at either time. ``negated`` means known and not crossing.
     """
@@ -186,6 +202,8 @@ def operands(node: NumberNode) -> tuple[NumberNode, ...]:
     match node:
         case IndicatorValue(source=source):
             return (source,)
+        case Stood(column=column):
+            return (column,)
         case Arithmetic(left=left, right=right):
             return (left, right)
         case Negative(operand=operand):

@@ -15,6 +15,7 @@ from tickfloor.traders.language.nodes import (
     IndicatorValue,
     Market,
     NumberNode,
+    Stood,
     TrueRange,
     atoms,
     columns_of,
@@ -36,7 +37,8 @@ class Plan:
         columns: every column the rule reads and every column those read, inputs before what is computed from them.
         shown: the columns that signals carry, by the text the user would write, in the order they stand in the rule.
         inputs: the kinds of record that a per-tick rule is decided on.
-        crossed: intervals whose closes move the "last closed bar" of a crossing in the rule.
+        crosses: whether the rule has a crossing, which every close of its interval moves.
+        stood: per column of another interval in a crossing, the column of how it stood at the last such close.
     """
 
     condition: Condition
@@ -44,7 +46,8 @@ class Plan:
     columns: tuple[NumberNode, ...]
     shown: tuple[tuple[str, Column], ...]
     inputs: Input
-    crossed: frozenset[Interval]
+    crosses: bool
+    stood: dict[NumberNode, Stood]
 
 
 def plan(spec: TraderSpec) -> Plan:
@@ -59,23 +62,29 @@ def plan(spec: TraderSpec) -> Plan:
         raise ValueError(f'trader {spec.name}: interval "{spec.interval}" is none of {", ".join(BY_LABEL)}')
     source, tree = parse(spec.rule)
     condition = without_not(resolve(source, tree, interval))
+    crossings = [atom for atom in atoms(condition) if isinstance(atom, Cross)]
     read = tuple(dict.fromkeys(column for atom in atoms(condition) for column in columns_of(atom)))
     if not read:
         raise source.error(
             "the rule reads no column, so nothing can change it", source.offset + 1, "compare a column, such as close"
         )
+    stood: dict[NumberNode, Stood] = {
+        column: Stood(column, interval, at_close=spec.when == "close")
+        for crossing in crossings
+        for column in columns_of(crossing)
+        if not isinstance(column, Market) and column.interval is not interval
+    }
     needed: dict[NumberNode, None] = {}
-    for column in read:
-        _collect(column, needed)
+    for needs in (*read, *stood.values()):
+        _collect(needs, needed)
     return Plan(
         condition=condition,
         interval=interval,
         columns=tuple(needed),
         shown=tuple((column.text(interval), column) for column in read if not _is_quality(column)),
         inputs=reduce(or_, map(changed_by, read)),
-        crossed=frozenset(
-            column.interval for atom in atoms(condition) if isinstance(atom, Cross) for column in columns_of(atom)
-        ),
+        crosses=bool(crossings),
+        stood=stood,
     )
 
 
@@ -92,7 +101,7 @@ def key(column: NumberNode) -> str:
 
 def interval_of(column: NumberNode) -> Interval:
     """Return the interval of a column; whatever an indicator reads has the indicator's."""
-    return column.interval if isinstance(column, TrueRange) else leaves(column)[0].interval
+    return column.interval if isinstance(column, TrueRange | Stood) else leaves(column)[0].interval
 
 
 def changed_by(column: NumberNode) -> Input:

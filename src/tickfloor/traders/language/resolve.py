@@ -39,6 +39,7 @@ from tickfloor.traders.language.vocabulary import (
     FUNCTIONS,
     LONGEST_PERIOD,
     MARKET_COLUMNS,
+    MOST_BARS,
     QUALITIES,
     MarketColumn,
 )
@@ -77,6 +78,8 @@ class _Resolver:
         self._source = source
         self._inside: Interval | None = None
         """interval of the indicator whose input is being read"""
+        self._bars: dict[int, int] = {}
+        """periods and histories read so far, by their column; the middle of a chained comparison is read twice"""
 
     def _error(self, node: ast.AST, message: str, hint: str = "") -> RuleError:
         return self._source.error(message, self._source.column(node), hint)
@@ -204,6 +207,7 @@ class _Resolver:
             raise self._error(index, "history is counted in whole bars", f"write {column.field}[1] for the bar before")
         if index.value > DEEPEST_HISTORY:
             raise self._error(index, f"history reaches back {DEEPEST_HISTORY} bars, not {_shown(index.value)}")
+        self._reach(index, index.value)
         return BarValue(column.field, index.value, column.interval)
 
     def _bar_field(self, node: ast.expr, interval: Interval) -> BarValue | None:
@@ -284,7 +288,18 @@ class _Resolver:
             raise self._error(node, f"the period of {name} is a whole number of bars", f"for example {_example(name)}")
         if not 1 <= node.value <= LONGEST_PERIOD:
             raise self._error(node, f"the period is from 1 to {LONGEST_PERIOD:,} bars, not {_shown(node.value)}")
+        self._reach(node, node.value)
         return node.value
+
+    def _reach(self, node: ast.expr, bars: int) -> None:
+        self._bars[self._source.column(node)] = bars
+        reached = sum(self._bars.values())
+        if reached > MOST_BARS:
+            raise self._error(
+                node,
+                f"the periods and histories of a rule reach back {MOST_BARS:,} bars in all, with this one {reached:,}",
+                "shorten them, take a longer interval, or split the rule into several traders",
+            )
 
     def _interval(self, node: ast.expr) -> Interval:
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):

@@ -79,3 +79,6 @@ MOST_NODES = 500
 MOST_DEPTH = 50
 LONGEST_PERIOD = 5_000
 DEEPEST_HISTORY = 500
+MOST_BARS = 20_000
+"""Bars that all periods and histories of a rule may reach back together: what an instrument costs it, as 8 bytes a
+bar in every checkpoint."""

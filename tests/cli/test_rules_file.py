@@ -1,0 +1,170 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tickfloor.cli.rules_file import Place, RulesFile, parse_duration
+from tickfloor.contracts.errors import ConfigError
+from tickfloor.contracts.traders import TraderSpec
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "rules.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def refused(path):
+    with pytest.raises(ConfigError) as caught:
+        RulesFile(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    return message.removeprefix(str(path))
+
+
+def test_a_trader_has_defaults(write):
+    file = RulesFile(write('[[trader]]\nname = "a"\nrule = "last > 1"\n'))
+    assert file.specs == (
+        TraderSpec(name="a", rule="last > 1", symbols=("*",), when="tick", interval="1m", cooldown_ns=0),
+    )
+
+
+def test_every_key_is_read(write):
+    file = RulesFile(
+        write(
+            '[[trader]]\nname = "a"\nrule = "last > 1"\nsymbols = ["*USDT", "BTCEUR"]\nwhen = "close"\n'
+            'interval = "15m"\ncooldown = "1.5h"\n[[trader]]\nname = "b"\nrule = "last < 1"\n'
+        )
+    )
+    assert file.specs[0] == TraderSpec(
+        name="a", rule="last > 1", symbols=("*USDT", "BTCEUR"), when="close", interval="15m", cooldown_ns=5_400 * 10**9
+    )
+    assert [spec.name for spec in file.specs] == ["a", "b"]
+
+
+GOOD = 'name = "a"\nrule = "last > 1"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", ": holds no [[trader]]"),
+        ("# nothing\n", ": holds no [[trader]]"),
+        ("[[trader]\n", ": Expected ']]' at the end of an array declaration (at line 1"),
+        ('[[trader]]\nname = "a\n', ": Illegal character '\\n' (at line 2"),
+        (f"[[trader]]\n{GOOD}{GOOD}", ": Cannot overwrite a value (at line 4"),
+        (f"[trader]\n{GOOD}", ": write [[trader]], with two brackets, for each trader"),
+        (f"[[traders]]\n{GOOD}", ": unknown table 'traders'; a rules file holds [[trader]] tables"),
+        (f"[[trader]]\n{GOOD}\n[[trader]]\n{GOOD}", ":5: trader 2: is named 'a', as trader 1 is; a name is unique"),
+        ('\n\n[[trader]]\nname = "a"\n', ":3: trader 1: has no rule"),
+        ('[[trader]]\nrule = "last > 1"\n', ":1: trader 1: has no name"),
+        (
+            f'[[trader]]\n{GOOD}\n[[trader]]\nnmae = "b"',
+            ":5: trader 2: unknown key 'nmae'; there are cooldown, interval",
+        ),
+        ("[[trader]]\nname = 7\nrule = 'x'", ":1: trader 1: name must be a text in quotes, not 7"),
+        ("[[trader]]\nname = ' '\nrule = 'x'", ":1: trader 1: name must have between 1 and 200 characters"),
+        (f"[[trader]]\n{GOOD}symbols = 'BTC'", ":1: trader 1 ('a'): symbols must be a list of patterns"),
+        (f"[[trader]]\n{GOOD}symbols = []", ":1: trader 1 ('a'): symbols must be a list of patterns"),
+        (f"[[trader]]\n{GOOD}symbols = [7]", ":1: trader 1 ('a'): symbols must be a list of patterns"),
+        (f"[[trader]]\n{GOOD}when = 'never'", ":1: trader 1 ('a'): when must be \"tick\" or \"close\", not 'never'"),
+        (f"[[trader]]\n{GOOD}interval = '2m'", ":1: trader 1 ('a'): interval must be one of 1m, 5m, 15m, 1h, 4h, 1d"),
+        (
+            f"[[trader]]\n{GOOD}cooldown = '3'",
+            ":1: trader 1 ('a'): cooldown: '3' is not a duration; write, for example",
+        ),
+        (f"[[trader]]\n{GOOD}cooldown = 3", ":1: trader 1: cooldown must be a text in quotes, not 3"),
+        (b"[[trader]]\nname = '\xff'", ": is not UTF-8 text (byte 19)"),
+        (b"x = " + b"[" * 100_000, ": "),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(write, text, message):
+    assert refused(write(text)).startswith(message)
+
+
+def test_a_file_that_is_too_large_is_not_read(write):
+    assert "at most 10 MiB" in refused(write(b"#" * (10 << 20) + b"\n"))
+
+
+def test_a_folder_is_no_rules_file(tmp_path):
+    assert refused(tmp_path) == ": cannot be read: Is a directory"
+
+
+def test_a_file_that_is_not_there_is_another_matter(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        RulesFile(tmp_path / "none.toml")
+
+
+def test_many_traders_are_read_in_no_time(write):
+    text = "".join(f'[[trader]]\nname = "t{number}"\nrule = "last > {number}"\n' for number in range(10_000))
+    assert len(RulesFile(write(text)).specs) == 10_000
+
+
+# Where a rule's column stands
+
+
+RULE = 'rsi(14, "1h") < 30 and\n  close > 2'
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        '"rsi(14, \\"1h\\") < 30 and\\n  close > 2"',
+        '"rsi(14, \\u00221h\\U00000022) < 30 and\\n\\u0020 close > 2"',
+        "'''rsi(14, \"1h\") < 30 and\n  close > 2'''",
+        "'''\nrsi(14, \"1h\") < 30 and\n  close > 2'''",
+        '"""rsi(14, "1h") < 30 and\n  close > 2"""',
+        '"""\nrsi(14, "1h") < 30 and\n  close > 2"""',
+        '"""\nrsi(14, "1h") \\\n     < 30 and\n  close > 2"""',
+    ],
+    ids=["escapes", "code points", "literal", "literal, next line", "basic", "basic, next line", "joined line"],
+)
+@pytest.mark.parametrize("word", ["rsi", "14", "1h", "<", "30", "and", "close", "> 2"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("key", ["rule = ", "rule=", '  "rule"  =  '])
+def test_a_column_of_a_rule_is_found_in_the_file(write, literal, word, newline, key):
+    text = (
+        f'# a comment with a line separator\u2028 and [[trader]]\n[[trader]]\nname = "before"\nrule = "last > 1"\n\n'
+        f'  [[trader]]\nname = "it"\n{key}{literal}\n\n[[trader]]\nname = "after"\nrule = "last > 2"\n'
+    )
+    file = RulesFile(write(text.replace("\n", newline)))
+    assert file.specs[1].rule == RULE
+    place = file.place_of("it", RULE.index(word) + 1)
+    assert text.split("\n")[place.line - 1][place.column - 1 :].startswith(word)
+
+
+def test_a_place_in_a_table_that_is_written_in_one_line_is_the_file_s_beginning(write):
+    file = RulesFile(write("trader = [{name = 'a', rule = 'lats > 1'}]\n"))
+    assert file.place_of("a", 1) == Place(1, 1)
+
+
+def test_a_trader_with_its_keys_in_any_order_is_found(write):
+    file = RulesFile(write("[[trader]]\nrule = 'lats > 1'\nname = 'a'\n"))
+    assert file.place_of("a", 3) == Place(2, 11)
+
+
+# Durations
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"), [("250ms", 250e6), ("30s", 30e9), ("1.5h", 5400e9), (" 5 m ", 300e9), ("0s", 0), ("0.001ms", 1e3)]
+)
+def test_a_duration_is_a_number_and_a_unit(text, ns):
+    assert parse_duration(text) == ns
+
+
+@pytest.mark.parametrize("text", ["", "30", "s", "-1s", "1d", "1e3s", "1 s s", "١s1", "1_000s", "inf s"])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(ValueError, match="is not a duration; write, for example, 30s"):
+        parse_duration(text)
+
+
+@given(st.text(max_size=20))
+def test_no_text_is_a_duration_by_accident(text):
+    try:
+        assert parse_duration(text) >= 0
+    except ValueError as error:
+        assert "is not a duration" in str(error)
