@@ -2,21 +2,15 @@
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from tickfloor.board import segment
 from tickfloor.board.board_layout import BoardLayout
-from tickfloor.board.board_writer import create_board
-from tickfloor.board.tape_reader import attach_reader
-from tickfloor.board.tape_writer import create_tape
 from tickfloor.config import Config
 from tickfloor.contracts.errors import TickfloorError, WorkerError
 from tickfloor.contracts.instruments import Instrument
-from tickfloor.contracts.latency import LatencyHistogram
 from tickfloor.contracts.messages import (
     AddTrader,
     AssignInstrument,
@@ -36,7 +30,6 @@ from tickfloor.contracts.messages import (
     SignalsRaised,
     SignalsStored,
     StopFeed,
-    StorageStatus,
     TradersChecked,
     TraderStatus,
 )
@@ -53,14 +46,15 @@ from tickfloor.contracts.signals import Signal
 from tickfloor.contracts.states import WorkerState
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.supervisor.catalogue import Catalogue
+from tickfloor.supervisor.floor_memory import FloorMemory
 from tickfloor.supervisor.log_service import LogService
 from tickfloor.supervisor.placement import place
 from tickfloor.supervisor.process import WorkerDiedError, WorkerProcess
 from tickfloor.supervisor.router import Router
 from tickfloor.supervisor.signal_service import SignalService
 from tickfloor.supervisor.slots import SlotSpec
+from tickfloor.supervisor.statuses import Statuses
 from tickfloor.supervisor.supervisor import Supervisor, new_run_id
-from tickfloor.worker import checkpoint
 from tickfloor.worker.log import Log
 
 T = TypeVar("T")
@@ -129,11 +123,9 @@ class Floor:
         )
         self._signals = SignalService(lambda: self._one("storage"), self._alive)
         self._catalogue = Catalogue()
-        self._feed: FeedStatus | None = None
-        self._storage = StorageStatus(stored=0, repeated=0)
-        self._traders: dict[tuple[str, int], TraderStatus] = {}
+        self._statuses = Statuses()
         self._specs: dict[str, list[TraderSpec]] = {}
-        self._descriptors: list[int] = []
+        self._memory: FloorMemory | None = None
         self._placed = False
         self._begun: dict[str, int] = {}
         self._undrained: set[str] = set()
@@ -143,10 +135,9 @@ class Floor:
         router.register(SignalsRaised, self._signals.on_raised)
         router.register(SignalsStored, self._signals.on_stored)
         router.register(AssignInstrument, self._catalogue.answer)
-        router.register(FeedStatus, self._on_feed_status)
+        router.register(FeedStatus, self._statuses.on_feed)
         router.register(FeedFinished, self._on_feed_finished)
-        router.register(TraderStatus, self._on_trader_status)
-        router.register(StorageStatus, self._on_storage_status)
+        router.register(TraderStatus, self._statuses.on_trader)
         router.register(Ready, _heard)
 
     # --- start
@@ -159,39 +150,18 @@ class Floor:
         """
         config, plan = self._config, self._plan
         workers = max(1, min(config.trader_workers, len(plan.traders)))
-        tape, readers = create_tape(plan.tape, config.tape_records, self.run_id)
-        self._descriptors += [tape, readers]
-        board = create_board("board", BoardLayout(config.board_instruments, config.board_depth), self.run_id)
-        self._descriptors.append(board)
-        read_tape, read_board = segment.read_only(tape), segment.read_only(board)
-        self._descriptors += [read_tape, read_board]
-        await self._start_logger()
         names = [f"trader-{number}" for number in range(1, workers + 1)]
-        doorbells = {}
+        memory = self._memory = FloorMemory(
+            tape=plan.tape,
+            tape_records=config.tape_records,
+            board=BoardLayout(config.board_instruments, config.board_depth),
+            traders=names,
+            run_id=self.run_id,
+        )
+        await self._start_logger()
         for index, name in enumerate(names):
-            doorbells[index] = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-            saved = checkpoint.create(name)
-            self._descriptors += [doorbells[index], saved]
-            attach_reader(readers, index)
             self._specs[name] = []
-            await self.supervisor.start(
-                SlotSpec(
-                    name=name,
-                    kind="trader",
-                    entry="tickfloor.traders.worker:make",
-                    settings=TraderSettings(source=plan.identity, tape=plan.tape, reader=index),
-                    descriptors={
-                        "tape": read_tape,
-                        "readers": readers,
-                        "board": read_board,
-                        "checkpoint": saved,
-                        "doorbell": doorbells[index],
-                    },
-                    cleanup_seconds=_CLEANUP_SECONDS,
-                    from_template=True,
-                    on_ready=self._resume_trader,
-                )
-            )
+            await self._start_trader(index, name, memory)
         placement = await self._check_and_place(names)
         await self._start_storage()
         for spec in plan.traders:
@@ -203,27 +173,9 @@ class Floor:
                 with contextlib.suppress(WorkerDiedError):
                     await self._begin_trader(process)
         if plan.console is not None:
-            await self._start_console(read_board, plan.console)
+            await self._start_console(plan.console, memory)
         self._status_task = asyncio.get_running_loop().create_task(self._say_status())
-        await self.supervisor.start(
-            SlotSpec(
-                name=FEED,
-                kind="feed",
-                entry="tickfloor.feeds.worker:make",
-                settings=FeedSettings(
-                    source=plan.source, tape=plan.tape, audit=plan.replay, wait_for_readers=plan.replay
-                ),
-                descriptors={
-                    "tape": tape,
-                    "readers": readers,
-                    "board": board,
-                    **{f"doorbell-{index}": fd for index, fd in doorbells.items()},
-                },
-                cleanup_seconds=_CLEANUP_SECONDS,
-                from_template=True,
-                on_ready=self._begin_feed,
-            )
-        )
+        await self._start_feed(memory)
 
     async def _start_logger(self) -> None:
         config = self._config
@@ -254,17 +206,49 @@ class Floor:
             )
         )
 
-    async def _start_console(self, board: int, view: ConsoleSettings) -> None:
+    async def _start_trader(self, index: int, name: str, memory: FloorMemory) -> None:
+        plan = self._plan
+        await self.supervisor.start(
+            SlotSpec(
+                name=name,
+                kind="trader",
+                entry="tickfloor.traders.worker:make",
+                settings=TraderSettings(source=plan.identity, tape=plan.tape, reader=index),
+                descriptors=memory.of_trader(index),
+                cleanup_seconds=_CLEANUP_SECONDS,
+                from_template=True,
+                on_ready=self._resume_trader,
+            )
+        )
+
+    async def _start_console(self, view: ConsoleSettings, memory: FloorMemory) -> None:
         await self.supervisor.start(
             SlotSpec(
                 name=CONSOLE,
                 kind="console",
                 entry="tickfloor.displays.console:make",
                 settings=view,
-                descriptors={"board": board},
+                descriptors=memory.of_display(),
                 cleanup_seconds=_CLEANUP_SECONDS,
                 from_template=False,
                 on_ready=_nothing,
+            )
+        )
+
+    async def _start_feed(self, memory: FloorMemory) -> None:
+        plan = self._plan
+        await self.supervisor.start(
+            SlotSpec(
+                name=FEED,
+                kind="feed",
+                entry="tickfloor.feeds.worker:make",
+                settings=FeedSettings(
+                    source=plan.source, tape=plan.tape, audit=plan.replay, wait_for_readers=plan.replay
+                ),
+                descriptors=memory.of_feed(),
+                cleanup_seconds=_CLEANUP_SECONDS,
+                from_template=True,
+                on_ready=self._begin_feed,
             )
         )
 
@@ -409,42 +393,33 @@ class Floor:
             forced = True
         finally:
             await self.supervisor.close(forced=forced)
-            for fd in self._descriptors:
-                os.close(fd)
-            self._descriptors.clear()
+            if self._memory is not None:
+                self._memory.close()
 
     # --- what it looks like
 
     def status(self) -> FloorStatus:
         """Return how the floor is now."""
-        latency = self.latency()
+        latency = self._statuses.latency()
         return FloorStatus(
             uptime=time.monotonic() - self._started_at,
             workers=self.supervisor.statuses(),
-            feed=self._feed,
+            feed=self._statuses.feed,
             signals=self._signals.raised,
             stored=self._signals.stored,
             recent=tuple(self._signals.recent),
             latency_p50_us=latency.quantile_us(0.5),
             latency_p99_us=latency.quantile_us(0.99),
-            lost=self.missed(),
+            lost=self._statuses.missed(),
         )
 
     def instruments(self) -> tuple[Instrument, ...]:
         """Return every instrument that a feed has met, by id."""
         return self._catalogue.instruments()
 
-    def latency(self) -> LatencyHistogram:
-        """Return publication to signal, all traders together."""
-        return LatencyHistogram().merge(LatencyHistogram(status.latency) for status in self._traders.values())
-
-    def missed(self) -> int:
-        """Return records that a trader was lapped over."""
-        return sum(status.lost for status in self._traders.values())
-
     def lost(self) -> int:
         """Return what would be lost if the floor ended now: records missed, and signals that are not stored."""
-        return self.missed() + self._signals.waiting
+        return self._statuses.missed() + self._signals.waiting
 
     async def _say_status(self) -> None:
         while True:
@@ -468,22 +443,10 @@ class Floor:
         process = self.supervisor.slot(slot).process
         return None if process is None or process.dead.is_set() else process
 
-    def _on_feed_status(self, process: WorkerProcess, message: FeedStatus) -> None:
-        del process
-        self._feed = message
-
     def _on_feed_finished(self, process: WorkerProcess, message: FeedFinished) -> None:
         self.supervisor.slot(process.slot).wanted = False
         if not self.finished.done():
             self.finished.set_result(message)
-
-    def _on_trader_status(self, process: WorkerProcess, message: TraderStatus) -> None:
-        # By incarnation: what a dead one had lost and measured is not forgotten.
-        self._traders[process.slot, process.incarnation] = message
-
-    def _on_storage_status(self, process: WorkerProcess, message: StorageStatus) -> None:
-        del process
-        self._storage = message
 
 
 async def _nothing(process: WorkerProcess) -> None:

@@ -338,7 +338,6 @@ def test_too_little_memory_for_the_segments_is_a_clear_message_and_nothing_is_do
     assert made_by(tmp_path) == []
 
 
-@pytest.mark.xfail(reason="the adapter counts what the board refuses, and the feed worker does not say so")
 def test_more_instruments_than_the_board_has_rows_is_a_clear_end(tmp_path, small_capture, rules):
     finished = tickfloor(tmp_path, "replay", small_capture, "--rules", rules, board_instruments=2)
     assert finished.code == 1

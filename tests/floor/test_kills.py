@@ -9,7 +9,7 @@ import pytest
 
 from tests.floor.playing import config_for, kill, plan_for, play, raised, report_of, working
 from tests.waiting import until_async
-from tickfloor.floor import FEED, LOGGER, STORAGE
+from tickfloor.floor import FEED, LOGGER, STORAGE, Floor
 
 # A small tape and three workers, so that the feed waits for readers most of the time.
 SETTINGS = {"tape_records": 1024, "trader_workers": 3, "restart_period": 0.01}
@@ -152,3 +152,27 @@ def test_the_zygote_killed_changes_nothing(tmp_path, plan, undisturbed):
 
     outcome = play(config_for(tmp_path, **SETTINGS), plan, meddle)
     assert report_of(plan, outcome) == undisturbed
+
+
+def test_a_feed_that_is_stopped_while_it_catches_up_answers_for_all_that_is_on_the_tape(tmp_path, plan, undisturbed):
+    async def scenario():
+        floor = Floor(config_for(tmp_path, **SETTINGS), plan)
+        try:
+            await floor.start()
+            await raised(floor, 150)
+            first = await working(floor, FEED)
+            kill(first)
+            await until_async(lambda: floor.supervisor.slot(FEED).process is not first, "a successor")
+            await working(floor, FEED)
+            feed = await floor.stop_feed()
+            await floor.drain(feed.head)
+            signals = await floor.stored_signals()
+            assert (floor.lost(), feed.complete) == (0, False)
+            return feed, signals
+        finally:
+            await floor.stop(20.0)
+
+    feed, signals = asyncio.run(asyncio.wait_for(scenario(), 60))
+    expected = [each["tape_sequence"] for each in undisturbed["signals"] if each["tape_sequence"] < feed.head]
+    assert len(expected) >= 150
+    assert [each.tape_sequence for each in signals] == expected

@@ -14,7 +14,6 @@ from tickfloor.contracts.messages import (
     SignalsAccepted,
     SignalsRaised,
     SignalsStored,
-    StorageStatus,
     StoreSignals,
 )
 from tickfloor.contracts.signals import Signal
@@ -56,8 +55,8 @@ def test_a_message_reaches_the_handler_of_its_type_and_is_counted():
 
 def test_a_message_without_a_handler_harms_nothing_and_is_counted():
     router = Router()
-    router.route(FakeProcess(), StorageStatus(stored=1, repeated=0))
-    assert (router.counts, router.unrouted) == ({"StorageStatus": 1}, 1)
+    router.route(FakeProcess(), SignalsStored(ids=()))
+    assert (router.counts, router.unrouted) == ({"SignalsStored": 1}, 1)
 
 
 def test_a_type_has_one_handler():

@@ -224,13 +224,6 @@ class TraderStatus(_Message, frozen=True, kw_only=True):
     latency: dict[int, int]
 
 
-class StorageStatus(_Message, frozen=True, kw_only=True):
-    """How the database is doing."""
-
-    stored: int
-    repeated: int
-
-
 class WorkerFailed(_Message, frozen=True, kw_only=True):
     """The worker's last words: it exits after this."""
 
@@ -304,7 +297,6 @@ FromWorker = (
     | FeedStatus
     | FeedFinished
     | TraderStatus
-    | StorageStatus
     | WorkerFailed
     | CleanupComplete
 )

@@ -10,7 +10,6 @@ from tickfloor.contracts.messages import (
     Result,
     SignalsFound,
     SignalsStored,
-    StorageStatus,
     StoreSignals,
     ToWorker,
 )
@@ -67,7 +66,6 @@ class StorageWorker:
         self._store.add(self._waiting)
         batch, self._waiting = self._waiting, []
         self._runtime.channel.send(SignalsStored(ids=tuple(signal.id for signal in batch)))
-        self._runtime.channel.send(StorageStatus(stored=self._store.stored, repeated=self._store.repeated))
 
 
 def make(runtime: Runtime, settings: WorkerSettings) -> StorageWorker:
