@@ -58,8 +58,9 @@ writer = BoardWriter(int(sys.argv[1]), run_id=1, incarnation=1)
 feed = MarketPublisher(Tape(), writer, lambda *key: Instrument(0, *key), "binance", bar_slots=writer.layout.ring)
 now, second = 1_699_920_000_000_000_000, 1_000_000_000
 for number in range(10_000_000):
-    now += second * (number % 10 == 0)
-    late = random.randrange(1, 600) * second if random.random() < 0.01 else 0
+    # A few minutes close in a second of ours: more would be a market that no reader could copy whole.
+    now += second * (number % 500 == 0)
+    late = random.randrange(1, 600) * second if random.random() < 0.0005 else 0
     feed.open("BTCUSDT").trade(max(now - late, 1_699_920_000_000_000_000), now, 100.0, 1.0, 1, number, 1)
     if random.random() < 0.2:
         feed.flush()
@@ -132,7 +133,7 @@ def test_a_row_that_never_rests_does_not_keep_the_view_from_being_taken(board):
 
 def test_while_a_feed_writes_the_bars_of_every_view_add_up_to_its_row():
     """Every trade buys one coin, so that whatever is missing, doubled or too new shows in the sums."""
-    fd = create_board("board", BoardLayout(1, 5_000), 1)
+    fd = create_board("board", BoardLayout(1, 500), 1)
     eyes = read_only(fd)
     reader = BoardReader(eyes, run_id=1)
     trading = subprocess.Popen(
