@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
-_MARK = "TICKFLOOR_STRESS_MARK"
+_MARK = "FLOOR_STRESS_MARK"
 
 
 class FloorCommand:

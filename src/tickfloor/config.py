@@ -11,6 +11,8 @@ import msgspec
 from tickfloor.contracts.errors import ConfigError
 
 _PREFIX = "TICKFLOOR_"
+_OTHERS = {"TICKFLOOR_CONFIG", "TICKFLOOR_DATA", "TICKFLOOR_FENCES"}
+"""Variables that are not settings: the settings file, the tests' data, the kind of memory fences."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,6 +85,10 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     unknown = next((name for name in values if name not in names), None)
     if unknown is not None:
         raise ConfigError(f"{path}: unknown setting {unknown!r}; there are {', '.join(sorted(names))}")
+    strangers = sorted(name for name in environment if name.startswith(_PREFIX) and name not in _OTHERS)
+    for stranger in strangers:
+        if stranger.removeprefix(_PREFIX).lower() not in names:
+            raise ConfigError(f"{stranger}: there is no such setting; there are {', '.join(sorted(names))}")
     for name in names:
         text = environment.get(_PREFIX + name.upper())
         if text is not None:

@@ -188,6 +188,7 @@ class Floor:
                 descriptors={},
                 cleanup_seconds=_FLUSH_SECONDS,
                 from_template=False,
+                vital=False,
                 on_ready=self._logger_ready,
             )
         )
@@ -202,6 +203,7 @@ class Floor:
                 descriptors={},
                 cleanup_seconds=_FLUSH_SECONDS,
                 from_template=False,
+                vital=True,
                 on_ready=self._storage_ready,
             )
         )
@@ -217,6 +219,7 @@ class Floor:
                 descriptors=memory.of_trader(index),
                 cleanup_seconds=_CLEANUP_SECONDS,
                 from_template=True,
+                vital=True,
                 on_ready=self._resume_trader,
             )
         )
@@ -231,6 +234,7 @@ class Floor:
                 descriptors=memory.of_display(),
                 cleanup_seconds=_CLEANUP_SECONDS,
                 from_template=False,
+                vital=False,
                 on_ready=_nothing,
             )
         )
@@ -248,6 +252,7 @@ class Floor:
                 descriptors=memory.of_feed(),
                 cleanup_seconds=_CLEANUP_SECONDS,
                 from_template=True,
+                vital=True,
                 on_ready=self._begin_feed,
             )
         )

@@ -51,7 +51,7 @@ def test_a_cut_capture_is_used_as_far_as_it_goes(tmp_path, small_capture, rules)
     assert problem["line"] > report["frames"]
     assert "the gzip data is cut off" in problem["reason"]
     assert f"cut.gz:{problem['line']}: the gzip data is cut off" in finished.err
-    assert "1 problems" in finished.err
+    assert "1 problem," in finished.err
     assert report["signals"] != []
 
 
@@ -343,6 +343,17 @@ def test_more_instruments_than_the_board_has_rows_is_a_clear_end(tmp_path, small
     assert finished.code == 1
     assert "board" in finished.err
     assert "Traceback" not in finished.err
+
+
+def test_a_report_that_would_overwrite_what_the_replay_uses_is_refused(tmp_path, small_capture, rules):
+    (tmp_path / "own.frames.gz").write_bytes(small_capture.read_bytes())
+    (tmp_path / "own.toml").write_bytes(rules.read_bytes())
+    for target in ("own.frames.gz", "./own.toml"):
+        before = (tmp_path / target).read_bytes()
+        finished = tickfloor(tmp_path, "replay", "own.frames.gz", "--rules", "own.toml", "--report", target)
+        assert finished.code == 2
+        assert "would overwrite" in finished.err
+        assert (tmp_path / target).read_bytes() == before
 
 
 # Settings

@@ -212,6 +212,22 @@ def test_the_demo_without_a_terminal_prints_plain_lines_and_a_summary(tmp_path):
     assert "\x1b" not in finished.out
 
 
+def test_the_demo_goes_on_when_nobody_reads_it_any_more_and_keeps_its_signals_apart(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tickfloor", "demo", "--seconds", "3"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline()
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    process.wait()
+    assert "cannot go on" not in said
+    assert "signals go to tickfloor-demo.db" in said
+    assert stored(tmp_path / "tickfloor-demo.db") > 0
+    assert not (tmp_path / "tickfloor.db").exists()
+
+
 def test_the_demo_takes_as_many_instruments_as_the_simulated_market_has():
     SimulatedMarket(seed=1, start_ns=0, instruments=133)
     with pytest.raises(ValueError, match="1 to 133"):

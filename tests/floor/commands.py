@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from tests.waiting import PATIENCE, until
 
-_MARK = "TICKFLOOR_TEST_MARK"
+_MARK = "FLOOR_TEST_MARK"
 
 
 @dataclass(frozen=True)

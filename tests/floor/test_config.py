@@ -33,7 +33,12 @@ def test_a_file_is_over_the_defaults_and_a_variable_over_the_file(write):
 
 
 def test_other_variables_are_nobody_s_business():
-    assert load(None, {"TICKFLOOR_CONFIG": "x", "TICKFLOOR_NO_SUCH": "1", "tape_records": "3"}) == Config()
+    assert load(None, {"TICKFLOOR_CONFIG": "x", "TICKFLOOR_DATA": "y", "tape_records": "3"}) == Config()
+
+
+def test_a_variable_that_looks_like_a_setting_and_is_none_is_refused():
+    with pytest.raises(ConfigError, match="TICKFLOOR_TRADER_WORKER: there is no such setting; .*trader_workers"):
+        load(None, {"TICKFLOOR_TRADER_WORKER": "2"})
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,10 @@ def spec(
     on_ready: Callable[[WorkerProcess], Awaitable[None]] = nothing,
     settings=SETTINGS,
     descriptors=None,
+    vital: bool = True,
 ) -> SlotSpec:
     return SlotSpec(
+        vital=vital,
         name=name,
         kind="odd",
         entry=entry if ":" in entry else f"odd_workers:{entry}",

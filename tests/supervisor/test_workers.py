@@ -219,6 +219,18 @@ def test_too_many_deaths_give_the_slot_up():
     run(scenario())
 
 
+def test_the_floor_goes_on_without_a_worker_that_it_can_do_without():
+    async def scenario():
+        async with supervised(intensity=0) as floor:
+            process = await floor.start("Plain", vital=False)
+            process.kill(signal.SIGKILL)
+            slot = floor.supervisor.slot("worker-1")
+            await until_async(lambda: slot.state is SlotState.QUARANTINED, "the slot is given up")
+            assert not floor.supervisor.failure.done()
+
+    run(scenario())
+
+
 def test_an_error_that_is_no_tickfloor_error_ends_the_worker_with_its_reason():
     async def scenario():
         async with supervised() as floor:

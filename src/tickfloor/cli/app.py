@@ -123,7 +123,10 @@ def rules_check(
 
 @config_app.command("check")
 def config_check(
-    file: Annotated[Path | None, typer.Argument(help="Settings file (TOML); none: only the environment.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Settings file (TOML); none: only the environment.", envvar="TICKFLOOR_CONFIG"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check the settings and show them as they would apply."""

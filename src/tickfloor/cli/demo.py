@@ -5,16 +5,20 @@ import time
 from importlib import resources
 from pathlib import Path
 
+import msgspec
 import typer
 
 from tickfloor.cli.exit_codes import ExitCode
-from tickfloor.cli.output import data, say
+from tickfloor.cli.output import counted, data, say, without_password
 from tickfloor.cli.rules import read_rules
 from tickfloor.cli.run_floor import Outcome, run_floor
 from tickfloor.cli.settings import read_config
 from tickfloor.cli.unknown_symbols import unknown_symbols
+from tickfloor.config import Config
 from tickfloor.contracts.settings import ConsoleSettings, SimulatedSource
 from tickfloor.floor import FloorPlan
+
+DATABASE = "tickfloor-demo.db"
 
 
 def run_demo(
@@ -29,6 +33,9 @@ def run_demo(
 ) -> None:
     """Start the floor on a seeded market with sample rules and show it until it ends."""
     settings = read_config(config, trader_workers=workers, database=database)
+    if settings.database == Config().database:
+        # Simulated signals are kept apart from those of real data.
+        settings = msgspec.structs.replace(settings, database=DATABASE)
     with resources.as_file(resources.files("tickfloor.cli") / "sample_rules.toml") as sample:
         file = read_rules(rules or sample)
     start_ns = time.time_ns()
@@ -40,10 +47,13 @@ def run_demo(
         replay=False,
         console=ConsoleSettings(view="floor", live=sys.stdout.isatty(), stream="stdout"),
     )
+    shown = without_password(settings.database)
+    size = f"{counted(instruments, 'instrument')}, {counted(len(file.specs), 'rule')}"
+    say(f"simulated market: {size}, seed {seed}; signals go to {shown}")
     outcome = run_floor(settings, plan, file, seconds or None)
     for line in unknown_symbols(file.specs, outcome.instruments):
         say(line)
-    _summarise(outcome, settings.database)
+    _summarise(outcome, shown)
     if outcome.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if outcome.lost:

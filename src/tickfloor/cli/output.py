@@ -1,5 +1,6 @@
 """Where words go: data to stdout, everything else to stderr."""
 
+import re
 import sys
 from typing import NoReturn
 
@@ -17,6 +18,16 @@ def fail(text: str, code: ExitCode = ExitCode.FAILURE) -> NoReturn:
     """End the command with a message and an exit code."""
     print(f"tickfloor: {text}", file=sys.stderr)
     raise typer.Exit(code)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural unless it is one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def without_password(database: str) -> str:
+    """Return a database's path or URL as it may be shown."""
+    return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", database)
 
 
 def data(text: str) -> None:

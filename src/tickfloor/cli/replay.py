@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from tickfloor.cli.exit_codes import ExitCode
-from tickfloor.cli.output import data, fail, say
+from tickfloor.cli.output import counted, data, fail, say, without_password
 from tickfloor.cli.report import build_report
 from tickfloor.cli.rules import read_rules
 from tickfloor.cli.run_floor import Outcome, run_floor
@@ -40,7 +40,8 @@ def run_replay(
     settings = read_config(config, trader_workers=workers, database=database)
     file = None if rules is None else read_rules(rules)
     if report is not None and str(report) != "-":
-        _check_report(report)
+        inputs = [*captures, *(path for path in (rules, config) if path is not None)]
+        _check_report(report, [*inputs, Path(settings.database)])
     traders = () if file is None else file.specs
     plan = FloorPlan(
         source=CaptureSource(paths=tuple(str(capture) for capture in captures), speed=_speed_of(speed)),
@@ -55,7 +56,7 @@ def run_replay(
         _write_report(report, build_report([str(capture) for capture in captures], outcome))
     for line in unknown_symbols(traders, outcome.instruments):
         say(line)
-    _summarise(outcome, settings.database)
+    _summarise(outcome, without_password(settings.database))
     if outcome.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if outcome.feed.problem_count or outcome.lost:
@@ -89,8 +90,11 @@ def _speed_of(text: str) -> float:
     return speed
 
 
-def _check_report(path: Path) -> None:
-    """End the command before the replay, and not after it, if its report cannot be written."""
+def _check_report(path: Path, others: list[Path]) -> None:
+    """End the command before the replay, and not after it, if its report cannot be written or would destroy a file."""
+    for other in others:
+        if path.exists() and other.exists() and path.samefile(other):
+            fail(f"--report {path} would overwrite {other}, which this replay uses", ExitCode.USAGE)
     folder = path.absolute().parent
     if not folder.is_dir():
         fail(f"the report cannot be written: there is no folder {folder}", ExitCode.NOT_FOUND)
@@ -105,7 +109,10 @@ def _write_report(path: Path, report: bytes) -> None:
         data(report.decode())
         return
     try:
-        path.write_bytes(report + b"\n")
+        # Whole or not at all: what reads it must never find the half of a report.
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_bytes(report + b"\n")
+        partial.replace(path)
     except OSError as error:
         fail(f"the report {path} cannot be written: {error.strerror}")
 
@@ -116,11 +123,12 @@ def _summarise(outcome: Outcome, database: str) -> None:
         where = f"{problem.file}:{problem.line}" if problem.line else problem.file
         say(f"{where}: {problem.reason}")
     if feed.problem_count > min(len(feed.problems), _PROBLEMS_SHOWN):
-        say(f"… and {feed.problem_count - min(len(feed.problems), _PROBLEMS_SHOWN):,} more problems")
+        say(f"… and {counted(feed.problem_count - min(len(feed.problems), _PROBLEMS_SHOWN), 'more problem')}")
     for reason, count in feed.left_out.items():
         say(f"not used: {count:,} {reason}")
     ended = "" if feed.complete else ", interrupted"
     say(
-        f"{feed.frames:,} frames, {feed.head:,} records, {len(outcome.signals):,} signals in {database}, "
-        f"{feed.problem_count:,} problems, {outcome.lost:,} lost{ended}"
+        f"{counted(feed.frames, 'frame')}, {counted(feed.head, 'record')}, "
+        f"{counted(len(outcome.signals), 'signal')} in {database}, "
+        f"{counted(feed.problem_count, 'problem')}, {outcome.lost:,} lost{ended}"
     )

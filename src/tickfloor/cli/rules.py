@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from tickfloor.cli.exit_codes import ExitCode
-from tickfloor.cli.output import data, fail, say
+from tickfloor.cli.output import counted, data, fail, say
 from tickfloor.cli.rules_file import RulesFile
 from tickfloor.contracts.errors import ConfigError
 from tickfloor.contracts.messages import RuleProblem
@@ -36,7 +36,7 @@ def check_rules(path: Path, as_json: bool) -> None:
     if problems:
         if not as_json:
             say_problems(file, problems)
-        fail(f"{path}: {len(problems)} of {len(file.specs)} rules cannot run", ExitCode.INVALID)
+        fail(f"{path}: {len(problems)} of {counted(len(file.specs), 'rule')} cannot run", ExitCode.INVALID)
 
 
 def say_problems(file: RulesFile, problems: Sequence[RuleProblem]) -> None:

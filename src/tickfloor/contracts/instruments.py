@@ -2,8 +2,6 @@
 
 import msgspec
 
-VENUES = ("binance", "binance-usdm", "binance-coinm")
-
 
 class Instrument(msgspec.Struct, frozen=True):
     """One instrument, as the catalogue knows it.

@@ -50,7 +50,12 @@ class ConsoleWorker:
         if isinstance(message, FloorStatus):
             self._status = message
             if self._plain is not None:
-                self._plain.show(message)
+                try:
+                    self._plain.show(message)
+                except BrokenPipeError:
+                    # Whoever read it has gone away, and the floor goes on without being watched.
+                    self._plain = None
+                    self._runtime.log.info("nobody reads the console")
 
     def step(self) -> bool:
         """Draw, ten times a second at most."""

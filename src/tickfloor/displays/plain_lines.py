@@ -18,6 +18,7 @@ class PlainLines:
         self._signals = view == "floor"
         self._next = 0.0
         self._shown = 0
+        self._whole = False
 
     def show(self, status: FloorStatus) -> None:
         """Write the signals that are new and, once a second, how the floor is."""
@@ -26,7 +27,9 @@ class PlainLines:
         if self._signals and fresh:
             for signal in status.recent[-fresh:]:
                 print(_signal_line(signal), file=self._stream)
-        if status.uptime >= self._next:
+        whole = status.feed is not None and status.feed.progress >= 1.0
+        if status.uptime >= self._next or (whole and not self._whole):
+            self._whole = whole
             self._next = status.uptime + _LINE_SECONDS
             print(self._line(status), file=self._stream)
         self._stream.flush()

@@ -26,7 +26,7 @@ VENUES: Final = {
 """Venue by the provenance's exchange and market."""
 
 KINDS: Final = {b"F": "F", b"S": "S", b"C": "C", b"H": "H"}
-CHUNK_BYTES: Final = 1 << 18
+CHUNK_BYTES: Final = 1 << 15
 MAX_LINE_BYTES: Final = 64 << 20
 MAX_PIECE_BYTES: Final = 1 << 20
 MAX_PROBLEMS: Final = 100

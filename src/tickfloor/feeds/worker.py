@@ -233,7 +233,7 @@ class FeedWorker:
             return count, problems
         shown = ", ".join(refused[:10]) + (" …" if len(refused) > 10 else "")
         reason = f"no row on the board for {shown}: raise board_instruments"
-        return count + len(refused), (FeedProblem(file="board", line=0, reason=reason), *problems)
+        return count + 1, (FeedProblem(file="board", line=0, reason=reason), *problems)
 
     def _figures(self) -> bytes:
         if self._audit is None:

@@ -19,6 +19,7 @@ class SlotSpec:
         descriptors: handed to every incarnation, by name.
         cleanup_seconds: what its cleanup may take before it is forced.
         from_template: fork a process that has loaded the entry already, for quick replacement.
+        vital: without it the floor cannot go on.
         on_ready: tells each incarnation what it is to do, once it is ready.
     """
 
@@ -29,6 +30,7 @@ class SlotSpec:
     descriptors: Mapping[str, int]
     cleanup_seconds: float
     from_template: bool
+    vital: bool
     on_ready: Callable[["WorkerProcess"], Awaitable[None]]
 
 

@@ -239,7 +239,7 @@ class Supervisor:
         if delay is None:
             slot.state = SlotState.QUARANTINED
             slot.wanted = False
-            self._give_up(WorkerError(f"{process.slot} keeps dying, last by {process.how_it_ended()}"))
+            self._do_without(slot, WorkerError(f"{process.slot} keeps dying, last by {process.how_it_ended()}"))
             return
         slot.state = SlotState.REPLACING
         task = asyncio.get_running_loop().create_task(self._refill(slot, delay))
@@ -256,7 +256,7 @@ class Supervisor:
             # Its death has been heard of, and decides what follows: another may be on its way by now.
             self._log.warning("worker died while starting", worker=slot.spec.name, how=str(error))
         except (TickfloorError, OSError) as error:
-            self._give_up(WorkerError(f"{slot.spec.name} could not be started: {error}"))
+            self._do_without(slot, WorkerError(f"{slot.spec.name} could not be started: {error}"))
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A callback or task failed that nobody waits for: what it was to do is not done, and that is no floor."""
@@ -265,6 +265,13 @@ class Supervisor:
         told = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
         self._log.error("internal error", what=str(context["message"]), traceback=told)
         self._give_up(WorkerError(f"internal error: {context['message']}: {error!r}"))
+
+    def _do_without(self, slot: Slot, error: WorkerError) -> None:
+        """Go on without a worker that the floor can do without; give up for any other."""
+        if slot.spec.vital:
+            self._give_up(error)
+        else:
+            self._log.error("worker given up, the floor goes on", reason=str(error))
 
     def _give_up(self, error: WorkerError) -> None:
         self._log.error("floor cannot go on", reason=str(error))

@@ -8,6 +8,7 @@ zygote that has loaded that kind's code, and nothing else, and forks its workers
 milliseconds, forking it two.
 """
 
+import contextlib
 import gc
 import importlib
 import os
@@ -148,8 +149,10 @@ def _leave(work: Callable[..., int], *arguments: object) -> NoReturn:
     try:
         code = work(*arguments)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # A reader that has gone away must not keep a child from ending here.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
 
 
