@@ -37,7 +37,7 @@ def test_other_variables_are_nobody_s_business():
 
 
 def test_a_variable_that_looks_like_a_setting_and_is_none_is_refused():
-    with pytest.raises(ConfigError, match="TICKFLOOR_TRADER_WORKER: there is no such setting; .*trader_workers"):
+    with pytest.raises(ConfigError, match="TICKFLOOR_TRADER_WORKER: there is no such setting; there are"):
         load(None, {"TICKFLOOR_TRADER_WORKER": "2"})
 
 
