@@ -52,7 +52,7 @@ from tickfloor.supervisor.placement import place
 from tickfloor.supervisor.process import WorkerDiedError, WorkerProcess
 from tickfloor.supervisor.router import Router
 from tickfloor.supervisor.signal_service import SignalService
-from tickfloor.supervisor.slots import SlotSpec
+from tickfloor.supervisor.slots import Kind, SlotSpec
 from tickfloor.supervisor.statuses import Statuses
 from tickfloor.supervisor.supervisor import Supervisor, new_run_id
 from tickfloor.worker.log import Log
@@ -60,8 +60,19 @@ from tickfloor.worker.log import Log
 T = TypeVar("T")
 
 FEED, STORAGE, LOGGER, CONSOLE = "feed-1", "storage-1", "logger-1", "console-1"
-_CLEANUP_SECONDS = 1.0
-_FLUSH_SECONDS = 5.0
+FEED_KIND = Kind(name="feed", entry="tickfloor.feeds.worker:make", cleanup_seconds=1.0, from_template=True, vital=True)
+TRADER_KIND = Kind(
+    name="trader", entry="tickfloor.traders.worker:make", cleanup_seconds=1.0, from_template=True, vital=True
+)
+STORAGE_KIND = Kind(
+    name="storage", entry="tickfloor.storage.worker:make", cleanup_seconds=5.0, from_template=False, vital=True
+)
+CONSOLE_KIND = Kind(
+    name="console", entry="tickfloor.displays.console:make", cleanup_seconds=1.0, from_template=False, vital=False
+)
+LOGGER_KIND = Kind(
+    name="logger", entry="tickfloor.logs.worker:make", cleanup_seconds=5.0, from_template=False, vital=False
+)
 _STATUS_SECONDS = 0.25
 _PAGE = 1000
 
@@ -179,83 +190,25 @@ class Floor:
 
     async def _start_logger(self) -> None:
         config = self._config
-        await self.supervisor.start(
-            SlotSpec(
-                name=LOGGER,
-                kind="logger",
-                entry="tickfloor.logs.worker:make",
-                settings=LoggerSettings(level=config.log_level, form=config.log_form, path=config.log_file),
-                descriptors={},
-                cleanup_seconds=_FLUSH_SECONDS,
-                from_template=False,
-                vital=False,
-                on_ready=self._logger_ready,
-            )
-        )
+        settings = LoggerSettings(level=config.log_level, form=config.log_form, path=config.log_file)
+        await self.supervisor.start(SlotSpec(LOGGER, LOGGER_KIND, settings, {}, self._logger_ready))
 
     async def _start_storage(self) -> None:
-        await self.supervisor.start(
-            SlotSpec(
-                name=STORAGE,
-                kind="storage",
-                entry="tickfloor.storage.worker:make",
-                settings=StorageSettings(url=self._config.database_url, run=f"{self.run_id:016x}"),
-                descriptors={},
-                cleanup_seconds=_FLUSH_SECONDS,
-                from_template=False,
-                vital=True,
-                on_ready=self._storage_ready,
-            )
-        )
+        settings = StorageSettings(url=self._config.database_url, run=f"{self.run_id:016x}")
+        await self.supervisor.start(SlotSpec(STORAGE, STORAGE_KIND, settings, {}, self._storage_ready))
 
     async def _start_trader(self, index: int, name: str, memory: FloorMemory) -> None:
-        plan = self._plan
-        await self.supervisor.start(
-            SlotSpec(
-                name=name,
-                kind="trader",
-                entry="tickfloor.traders.worker:make",
-                settings=TraderSettings(source=plan.identity, tape=plan.tape, reader=index),
-                descriptors=memory.of_trader(index),
-                cleanup_seconds=_CLEANUP_SECONDS,
-                from_template=True,
-                vital=True,
-                on_ready=self._resume_trader,
-            )
-        )
+        settings = TraderSettings(source=self._plan.identity, tape=self._plan.tape, reader=index)
+        descriptors = memory.of_trader(index)
+        await self.supervisor.start(SlotSpec(name, TRADER_KIND, settings, descriptors, self._resume_trader))
 
-    async def _start_console(self, view: ConsoleSettings, memory: FloorMemory) -> None:
-        await self.supervisor.start(
-            SlotSpec(
-                name=CONSOLE,
-                kind="console",
-                entry="tickfloor.displays.console:make",
-                settings=view,
-                descriptors=memory.of_display(),
-                cleanup_seconds=_CLEANUP_SECONDS,
-                from_template=False,
-                vital=False,
-                on_ready=_nothing,
-            )
-        )
+    async def _start_console(self, settings: ConsoleSettings, memory: FloorMemory) -> None:
+        await self.supervisor.start(SlotSpec(CONSOLE, CONSOLE_KIND, settings, memory.of_display(), _nothing))
 
     async def _start_feed(self, memory: FloorMemory) -> None:
         plan = self._plan
-        await self.supervisor.start(
-            SlotSpec(
-                name=FEED,
-                kind="feed",
-                entry="tickfloor.feeds.worker:make",
-                settings=FeedSettings(
-                    source=plan.source, tape=plan.tape, audit=plan.replay, wait_for_readers=plan.replay
-                ),
-                descriptors=memory.of_feed(),
-                cleanup_seconds=_CLEANUP_SECONDS,
-                from_template=True,
-                vital=True,
-                on_ready=self._begin_feed,
-            )
-        )
+        settings = FeedSettings(source=plan.source, tape=plan.tape, audit=plan.replay, wait_for_readers=plan.replay)
+        await self.supervisor.start(SlotSpec(FEED, FEED_KIND, settings, memory.of_feed(), self._begin_feed))
 
     async def _check_and_place(self, names: list[str]) -> dict[str, str]:
         """Return the slot of every trader; rules are checked where they will run, not in this process."""

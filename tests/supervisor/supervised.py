@@ -9,7 +9,7 @@ from tickfloor.contracts.messages import LogLine
 from tickfloor.contracts.settings import LoggerSettings
 from tickfloor.supervisor.process import WorkerProcess
 from tickfloor.supervisor.router import Router
-from tickfloor.supervisor.slots import SlotSpec
+from tickfloor.supervisor.slots import Kind, SlotSpec
 from tickfloor.supervisor.supervisor import Supervisor
 from tickfloor.supervisor.zygote_client import ZygoteClient
 from tickfloor.worker.log import Log
@@ -61,17 +61,14 @@ def spec(
     descriptors=None,
     vital: bool = True,
 ) -> SlotSpec:
-    return SlotSpec(
-        vital=vital,
-        name=name,
-        kind="odd",
+    kind = Kind(
+        name="odd",
         entry=entry if ":" in entry else f"odd_workers:{entry}",
-        settings=settings,
-        descriptors=descriptors or {},
         cleanup_seconds=cleanup_seconds,
         from_template=from_template,
-        on_ready=on_ready,
+        vital=vital,
     )
+    return SlotSpec(name, kind, settings, descriptors or {}, on_ready)
 
 
 @asynccontextmanager

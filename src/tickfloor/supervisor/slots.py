@@ -9,29 +9,40 @@ from tickfloor.supervisor.process import WorkerProcess
 from tickfloor.supervisor.restarts import RestartPolicy
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What all workers of a kind have in common.
+
+    Attributes:
+        name: for example ``trader``.
+        entry: ``module:factory`` of the worker, imported in the worker only.
+        cleanup_seconds: what its cleanup may take before it is forced.
+        from_template: fork a process that has loaded the entry already, for quick replacement.
+        vital: without it the floor cannot go on.
+    """
+
+    name: str
+    entry: str
+    cleanup_seconds: float
+    from_template: bool
+    vital: bool
+
+
 @dataclass(frozen=True, slots=True)
 class SlotSpec:
     """What belongs in a slot.
 
     Attributes:
-        name: for example ``trader-1``; kind: for example ``trader``.
-        entry: ``module:factory`` of the worker, imported in the worker only.
+        name: for example ``trader-1``.
         descriptors: handed to every incarnation, by name.
-        cleanup_seconds: what its cleanup may take before it is forced.
-        from_template: fork a process that has loaded the entry already, for quick replacement.
-        vital: without it the floor cannot go on.
         on_ready: tells each incarnation what it is to do, once it is ready.
     """
 
     name: str
-    kind: str
-    entry: str
+    kind: Kind
     settings: WorkerSettings
     descriptors: Mapping[str, int]
-    cleanup_seconds: float
-    from_template: bool
-    vital: bool
-    on_ready: Callable[["WorkerProcess"], Awaitable[None]]
+    on_ready: Callable[[WorkerProcess], Awaitable[None]]
 
 
 @dataclass(slots=True)

@@ -88,12 +88,12 @@ class Supervisor:
         return [
             slot.process
             for slot in self._slots.values()
-            if slot.spec.kind == kind and slot.process is not None and not slot.process.dead.is_set()
+            if slot.spec.kind.name == kind and slot.process is not None and not slot.process.dead.is_set()
         ]
 
     def names(self, kind: str) -> list[str]:
         """Return the slots of a kind, in order of start, whether or not a worker fills them now."""
-        return [name for name, slot in self._slots.items() if slot.spec.kind == kind]
+        return [name for name, slot in self._slots.items() if slot.spec.kind.name == kind]
 
     async def stop(self, name: str) -> None:
         """Clean a slot's worker up and leave the slot empty."""
@@ -104,7 +104,7 @@ class Supervisor:
         if process is None or process.dead.is_set():
             return
         try:
-            await process.terminate(slot.spec.cleanup_seconds)
+            await process.terminate(slot.spec.kind.cleanup_seconds)
         finally:
             if process.state is not WorkerState.TERMINATED:
                 self._log.warning("worker forced", worker=name, how=process.how_it_ended())
@@ -142,7 +142,7 @@ class Supervisor:
         return tuple(
             WorkerStatus(
                 slot=name,
-                kind=slot.spec.kind,
+                kind=slot.spec.kind.name,
                 pid=slot.process.pid,
                 incarnation=slot.process.incarnation,
                 state=str(slot.process.state),
@@ -205,13 +205,13 @@ class Supervisor:
         ours, its = socket.socketpair()
         try:
             pid = self._zygote.spawn(
-                entry=spec.entry,
+                entry=spec.kind.entry,
                 slot=spec.name,
                 incarnation=slot.incarnations,
                 run_id=self._run_id,
                 connection=its,
                 descriptors=spec.descriptors,
-                from_template=spec.from_template,
+                from_template=spec.kind.from_template,
             )
         except BaseException:
             ours.close()
@@ -268,7 +268,7 @@ class Supervisor:
 
     def _do_without(self, slot: Slot, error: WorkerError) -> None:
         """Go on without a worker that the floor can do without; give up for any other."""
-        if slot.spec.vital:
+        if slot.spec.kind.vital:
             self._give_up(error)
         else:
             self._log.error("worker given up, the floor goes on", reason=str(error))
