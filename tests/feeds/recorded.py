@@ -18,14 +18,23 @@ CAPTURES = (
 )
 
 
+def places() -> list[Path]:
+    """Return where the recorded data may be, the likeliest first."""
+    named = os.environ.get("TICKFLOOR_DATA")
+    return [Path(named)] if named else [parent / "shared" / "data" for parent in Path(__file__).parents]
+
+
+def find_data_directory() -> Path | None:
+    """Return the directory of the recorded data, or None where there is none."""
+    return next((place for place in places() if (place / "raw").is_dir()), None)
+
+
 def data_directory() -> Path:
     """Return the directory of the recorded data, or skip the test."""
-    named = os.environ.get("TICKFLOOR_DATA")
-    places = [Path(named)] if named else [parent / "shared" / "data" for parent in Path(__file__).parents]
-    for place in places:
-        if (place / "raw").is_dir():
-            return place
-    pytest.skip(f"no recorded market data at {' or '.join(map(str, places[-3:]))}; set TICKFLOOR_DATA")
+    found = find_data_directory()
+    if found is None:
+        pytest.skip(f"no recorded market data at {' or '.join(map(str, places()[-3:]))}; set TICKFLOOR_DATA")
+    return found
 
 
 def capture_path(name: str) -> Path:

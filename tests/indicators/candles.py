@@ -2,14 +2,15 @@
 
 import csv
 import gzip
-import os
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-DATA = Path(os.environ.get("TICKFLOOR_DATA", Path(__file__).parents[2] / "../shared/data"))
-FILES = sorted((DATA / "candles").glob("*.csv.gz"))
+from tests.feeds.recorded import find_data_directory
+
+DATA = find_data_directory()
+FILES = sorted((DATA / "candles").glob("*.csv.gz")) if DATA is not None else []
 
 
 @cache
@@ -21,4 +22,4 @@ def candles(path: Path) -> dict[str, list[float]]:
 
 def need_candles() -> None:
     if not FILES:
-        pytest.skip(f"no candle files in {DATA / 'candles'}; set TICKFLOOR_DATA to the data directory")
+        pytest.skip("no candle files beside the repository; set TICKFLOOR_DATA to the data directory")

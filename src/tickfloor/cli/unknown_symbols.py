@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.traders import TraderSpec
@@ -15,14 +14,10 @@ def unknown_symbols(traders: Sequence[TraderSpec], instruments: Sequence[Instrum
     symbols = {instrument.symbol.upper(): instrument.symbol for instrument in instruments}
     keys = {instrument.key.upper(): instrument.key for instrument in instruments}
     known = symbols | keys
-    idle = [trader for trader in traders if not any(_fits(glob, known) for glob in trader.symbols)]
+    idle = [trader for trader in traders if not any(map(trader.applies_to, instruments))]
     for trader in idle[:_SHOWN]:
         near = [known[name] for glob in trader.symbols for name in get_close_matches(glob.upper(), known, 1)]
         hint = f"; did you mean {near[0]!r}?" if near else ""
         yield f"trader {trader.name!r}: there was no instrument like {', '.join(map(repr, trader.symbols))}{hint}"
     if len(idle) > _SHOWN:
         yield f"… and {len(idle) - _SHOWN:,} more traders without an instrument"
-
-
-def _fits(glob: str, names: dict[str, str]) -> bool:
-    return any(fnmatchcase(name, glob.upper()) for name in names)

@@ -1,8 +1,11 @@
 """What a user asks a trader to do."""
 
+from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
+
+from tickfloor.contracts.instruments import Instrument
 
 
 class TraderSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,3 +28,10 @@ class TraderSpec(msgspec.Struct, frozen=True, kw_only=True):
     interval: str = "1m"
     cooldown_ns: int = 0
     revision: int = 1
+
+    def applies_to(self, instrument: Instrument) -> bool:
+        """Return whether one of the globs fits the instrument's symbol or key."""
+        if "*" in self.symbols:
+            return True
+        names = (instrument.symbol.upper(), instrument.key.upper())
+        return any(fnmatchcase(name, glob.upper()) for glob in self.symbols for name in names)

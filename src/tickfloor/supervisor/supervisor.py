@@ -48,7 +48,6 @@ class Supervisor:
         self._slots: dict[str, Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: asyncio.Future[WorkerError] = asyncio.get_running_loop().create_future()
-        self.zygote_pid = 0
         adopt_orphans()
         asyncio.get_running_loop().set_exception_handler(self._on_loop_error)
 
@@ -78,6 +77,11 @@ class Supervisor:
                     # Its death was told before anybody wanted to know.
                     self._replace(slot, slot.process)
                 return slot
+
+    @property
+    def zygote_pid(self) -> int:
+        """Return the zygote's pid, or 0 while there is none."""
+        return self._zygote.pid
 
     def slot(self, name: str) -> Slot:
         """Return a slot by name."""
@@ -158,7 +162,6 @@ class Supervisor:
         slot.incarnations += 1
         spec = slot.spec
         pid, ours = self._spawn_somehow(slot)
-        self.zygote_pid = self._zygote.pid
         process = WorkerProcess(
             slot=spec.name,
             incarnation=slot.incarnations,

@@ -113,7 +113,7 @@ class Engine:
         instrument = self._instruments.get(row)
         if instrument is None:
             instrument = self._instruments[row] = self._describe(row)
-        return instrument, [rule for rule in self._rules.values() if rule.applies_to(instrument)]
+        return instrument, [rule for rule in self._rules.values() if rule.spec.applies_to(instrument)]
 
     # Records
 

@@ -1,8 +1,5 @@
 """One trader as the engine holds it: its spec, its plan, and the test made from them."""
 
-from fnmatch import fnmatchcase
-
-from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.traders.columns import Columns
 from tickfloor.traders.evaluate import test_of
@@ -28,10 +25,3 @@ class Rule:
         self.test = test_of(plan.condition, columns.slot, lambda column: columns.slot(plan.stood.get(column, column)))
         self.values = tuple((text, columns.slot(column)) for text, column in plan.shown)
         self.at_close = spec.when == "close"
-
-    def applies_to(self, instrument: Instrument) -> bool:
-        """Return whether one of the spec's globs fits the instrument's symbol or key."""
-        if "*" in self.spec.symbols:
-            return True
-        names = (instrument.symbol.upper(), instrument.key.upper())
-        return any(fnmatchcase(name, glob.upper()) for glob in self.spec.symbols for name in names)
