@@ -16,7 +16,9 @@ from tickfloor.board.board_writer import create_board
 from tickfloor.board.segment import read_only
 from tickfloor.board.tape_reader import attach_reader
 from tickfloor.board.tape_writer import create_tape
-from tickfloor.contracts.messages import Cleanup, Command, Init, Ready
+from tickfloor.contracts.commands import Cleanup, Init
+from tickfloor.contracts.events import Ready
+from tickfloor.contracts.messages import Command
 from tickfloor.contracts.settings import TraderSettings
 from tickfloor.supervisor.zygote_client import ZygoteClient, adopt_orphans
 from tickfloor.worker import checkpoint

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from benchmarks.harness import Case, main
 from benchmarks.worker_starts import Multiprocessing, Segments, Started, Templates
-from tickfloor.supervisor.memory import proportional_share
+from tickfloor.supervisor.health.memory import proportional_share
 
 ALIVE = 4
 

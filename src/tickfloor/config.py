@@ -25,9 +25,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         board_depth: closed bars kept per instrument and interval.
         trader_workers: worker processes that traders are spread over, 1 to 16.
         log_level, log_form, log_file: what is logged, how and where (empty: stderr).
+        trader_workers_min, trader_workers_max: between which that number follows load and traders while the floor
+            runs; equal, it stays.
+        traders_per_worker: more are not placed in one worker while another may be started.
+        control_socket: where a running floor listens for commands of its own user; empty for a path of its own in
+            the user's run folder, ``none`` for nowhere.
+        ping_seconds, stale_seconds: each worker is asked for a sign of life so often, and replaced when it has
+            not answered, or has not got on with waiting work, for so long.
+        memory_seconds: between looks at the workers' memory.
+        worker_memory_mib: own memory at which a worker is replaced; 0 for no limit.
+        leak_mib_per_hour: steady growth at which a worker is replaced; 0 to let it grow.
+        worker_age_hours: age at which a worker is replaced; 0 for no limit.
+        recovery_intensity, recovery_period: everything is started anew at most so many times within so many
+            seconds when a worker keeps dying; then the floor ends.
         restart_intensity, restart_period: a worker that dies more often than so many times within so many
             seconds is given up, and the floor with it.
         shutdown_seconds: what an orderly shutdown may take in all.
+        message_passing_share: percentage of trader workers that get their records as messages; the others read
+            shared memory in place. 0 and 100 choose one data path for all, what lies between is a rollout.
     """
 
     database: str = "tickfloor.db"
@@ -35,12 +50,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     board_instruments: int = 256
     board_depth: int = 500
     trader_workers: int = 2
+    trader_workers_min: int = 2
+    trader_workers_max: int = 2
+    traders_per_worker: int = 250
+    control_socket: str = ""
+    ping_seconds: float = 5.0
+    stale_seconds: float = 10.0
+    memory_seconds: float = 10.0
+    worker_memory_mib: int = 512
+    leak_mib_per_hour: float = 16.0
+    worker_age_hours: float = 0.0
+    recovery_intensity: int = 3
+    recovery_period: float = 300.0
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_form: Literal["text", "json"] = "text"
     log_file: str = ""
     restart_intensity: int = 5
     restart_period: float = 60.0
     shutdown_seconds: float = 25.0
+    message_passing_share: int = 0
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -49,6 +77,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             ("board_depth", 2, 1 << 20),
             ("trader_workers", 1, 16),
             ("restart_intensity", 0, 1 << 20),
+            ("message_passing_share", 0, 100),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

@@ -1,38 +1,33 @@
 """The one assembly point: which workers there are, what each is given, and who talks to whom."""
 
 import asyncio
-import contextlib
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tickfloor.board.board_layout import BoardLayout
 from tickfloor.config import Config
-from tickfloor.contracts.errors import TickfloorError, WorkerError
-from tickfloor.contracts.instruments import Instrument
-from tickfloor.contracts.messages import (
-    AddTrader,
+from tickfloor.contracts.commands import Begin, BeginEpoch, EpochBegun, QuerySignals, SignalsFound, StopFeed
+from tickfloor.contracts.errors import TickfloorError
+from tickfloor.contracts.events import (
     AssignInstrument,
-    Begin,
-    CheckTraders,
-    CommandBody,
-    Drain,
+    CleanupComplete,
     FeedFinished,
     FeedStatus,
     FloorStatus,
     LogLine,
-    QuerySignals,
     Ready,
-    Result,
-    RuleProblem,
-    SignalsFound,
     SignalsRaised,
     SignalsStored,
-    StopFeed,
-    TradersChecked,
     TraderStatus,
+    WorkerFailed,
+    WorkerStatus,
 )
+from tickfloor.contracts.instruments import Instrument
+from tickfloor.contracts.messages import FromWorker
 from tickfloor.contracts.settings import (
     CaptureSource,
     ConsoleSettings,
@@ -41,37 +36,83 @@ from tickfloor.contracts.settings import (
     SimulatedSource,
     StorageSettings,
     TraderSettings,
+    WorkerSettings,
 )
 from tickfloor.contracts.signals import Signal
 from tickfloor.contracts.states import WorkerState
+from tickfloor.contracts.telemetry import BreakerReport, LimiterReport, MetricsDelta
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.supervisor.catalogue import Catalogue
+from tickfloor.supervisor.control.floor_commands import FloorCommands
+from tickfloor.supervisor.control.listening import ListeningSocket
+from tickfloor.supervisor.control.log_tail import LogTail
+from tickfloor.supervisor.control.server import ControlServer
 from tickfloor.supervisor.floor_memory import FloorMemory
-from tickfloor.supervisor.log_service import LogService
-from tickfloor.supervisor.placement import place
-from tickfloor.supervisor.process import WorkerDiedError, WorkerProcess
-from tickfloor.supervisor.router import Router
-from tickfloor.supervisor.signal_service import SignalService
-from tickfloor.supervisor.slots import Kind, SlotSpec
-from tickfloor.supervisor.statuses import Statuses
+from tickfloor.supervisor.health.blame import BlameLedger
+from tickfloor.supervisor.health.memory import proportional_share
+from tickfloor.supervisor.health.monitor import HealthMonitor, HealthSettings
+from tickfloor.supervisor.health.rotation import RotationPolicy, RotationSettings
+from tickfloor.supervisor.lifecycle import Lifecycle
+from tickfloor.supervisor.pool import handover
+from tickfloor.supervisor.pool.scaler import MOST_WORKERS, Scaler
+from tickfloor.supervisor.pool.scaling import ScalingPolicy, ScalingSettings
+from tickfloor.supervisor.pool.trader_pool import TraderPool
+from tickfloor.supervisor.process import WorkerProcess
+from tickfloor.supervisor.restarts import RecoveryPolicy, RestartPolicy
+from tickfloor.supervisor.services.breakers import BreakerService
+from tickfloor.supervisor.services.catalogue import Catalogue
+from tickfloor.supervisor.services.limits import LimitService
+from tickfloor.supervisor.services.logs import LogService
+from tickfloor.supervisor.services.message_flow import MessageFlow
+from tickfloor.supervisor.services.metrics import MetricsService
+from tickfloor.supervisor.services.router import Router
+from tickfloor.supervisor.services.signals import SignalService
+from tickfloor.supervisor.services.statuses import Statuses
+from tickfloor.supervisor.slots import Kind, Slot, SlotSpec
 from tickfloor.supervisor.supervisor import Supervisor, new_run_id
 from tickfloor.worker.log import Log
 
 T = TypeVar("T")
 
 FEED, STORAGE, LOGGER, CONSOLE = "feed-1", "storage-1", "logger-1", "console-1"
-FEED_KIND = Kind(name="feed", entry="tickfloor.feeds.worker:make", cleanup_seconds=1.0, from_template=True, vital=True)
+FEED_KIND = Kind(
+    name="feed",
+    entry="tickfloor.feeds.worker:make",
+    cleanup_seconds=1.0,
+    from_template=True,
+    vital=True,
+    overlaps=False,
+)
 TRADER_KIND = Kind(
-    name="trader", entry="tickfloor.traders.worker:make", cleanup_seconds=1.0, from_template=True, vital=True
+    name="trader",
+    entry="tickfloor.traders.worker:make",
+    cleanup_seconds=1.0,
+    from_template=True,
+    vital=True,
+    overlaps=True,
 )
 STORAGE_KIND = Kind(
-    name="storage", entry="tickfloor.storage.worker:make", cleanup_seconds=5.0, from_template=False, vital=True
+    name="storage",
+    entry="tickfloor.storage.worker:make",
+    cleanup_seconds=5.0,
+    from_template=False,
+    vital=True,
+    overlaps=True,
 )
 CONSOLE_KIND = Kind(
-    name="console", entry="tickfloor.displays.console:make", cleanup_seconds=1.0, from_template=False, vital=False
+    name="console",
+    entry="tickfloor.displays.console:make",
+    cleanup_seconds=1.0,
+    from_template=False,
+    vital=False,
+    overlaps=False,
 )
 LOGGER_KIND = Kind(
-    name="logger", entry="tickfloor.logs.worker:make", cleanup_seconds=5.0, from_template=False, vital=False
+    name="logger",
+    entry="tickfloor.logs.worker:make",
+    cleanup_seconds=5.0,
+    from_template=False,
+    vital=False,
+    overlaps=True,
 )
 _STATUS_SECONDS = 0.25
 _PAGE = 1000
@@ -79,14 +120,6 @@ _PAGE = 1000
 
 class ShutdownTimeoutError(TickfloorError):
     """The floor could not be brought to its end in time."""
-
-
-class RulesError(WorkerError):
-    """Some traders cannot run."""
-
-    def __init__(self, problems: Sequence[RuleProblem]) -> None:
-        super().__init__(f"{len(problems)} of the rules cannot run")
-        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,111 +147,166 @@ class Floor:
 
     Attributes:
         finished: the feed's last word, once it has ended.
+        control: where it listens for commands from outside, once it has started.
     """
 
     def __init__(self, config: Config, plan: FloorPlan) -> None:
         self._config = config
         self._plan = plan
+        loop = asyncio.get_running_loop()
         self.run_id = new_run_id()
-        self.finished: asyncio.Future[FeedFinished] = asyncio.get_running_loop().create_future()
+        self.finished: asyncio.Future[FeedFinished] = loop.create_future()
         self._started_at = time.monotonic()
-        self._logs = LogService(lambda: self._one("logger"))
+        self._tail = LogTail()
+        self._logs = LogService(lambda: self._one("logger"), self._tail.note)
         self.log = Log("supervisor", self._logs.emit)
-        router = Router()
-        self.supervisor = Supervisor(
-            run_id=self.run_id,
-            router=router,
-            log=self.log,
-            intensity=config.restart_intensity,
-            period=config.restart_period,
-        )
+        self._router = Router(call_later=loop.call_later, on_error=self._on_handler_error)
+        self._flow = MessageFlow()
         self._signals = SignalService(lambda: self._one("storage"), self._alive)
         self._catalogue = Catalogue()
         self._statuses = Statuses()
-        self._specs: dict[str, list[TraderSpec]] = {}
-        self._memory: FloorMemory | None = None
-        self._placed = False
-        self._begun: dict[str, int] = {}
-        self._undrained: set[str] = set()
+        self._metrics = MetricsService()
+        self._breakers = BreakerService()
+        self._limits = LimitService()
+        self._ledger = BlameLedger()
         self._feed_is_to_stop = False
-        self._status_task: asyncio.Task[None] | None = None
-        router.register(LogLine, self._logs.on_line)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._server: ControlServer | None = None
+        self.control: Path | None = None
+        self._memory = FloorMemory(
+            tape=plan.tape,
+            tape_records=config.tape_records,
+            board=BoardLayout(config.board_instruments, config.board_depth),
+            seats=2 * MOST_WORKERS,
+            run_id=self.run_id,
+            messages=config.message_passing_share > 0,
+        )
+        self.supervisor = Supervisor(
+            run_id=self.run_id,
+            router=self._router,
+            flow=self._flow,
+            lifecycle=Lifecycle(self.log),
+            log=self.log,
+            effects=self._memory.effects,
+            restarts=self._restart_policy,
+            recoveries=RecoveryPolicy(
+                clock=time.monotonic, intensity=config.recovery_intensity, period=config.recovery_period
+            ),
+            on_death=self._on_death,
+            well_seconds=lambda process: self._health.well_seconds(process),
+        )
+        self._pool = TraderPool(
+            kind=TRADER_KIND,
+            supervisor=self.supervisor,
+            memory=self._memory,
+            settings=lambda reader: TraderSettings(
+                source=plan.identity,
+                tape=plan.tape,
+                reader=reader,
+                message_passing_share=config.message_passing_share,
+            ),
+            ledger=self._ledger,
+            log=self.log,
+        )
+        self._scaler = Scaler(self._pool, ScalingPolicy(_scaling(config)), self.log)
+        self._health = HealthMonitor(
+            self.supervisor,
+            HealthSettings(
+                ping_seconds=config.ping_seconds,
+                stale_seconds=config.stale_seconds,
+                memory_seconds=config.memory_seconds,
+            ),
+            RotationPolicy(_rotation(config)),
+            replace=self._put_successor,
+            on_pong=self._pool.on_pong,
+            log=self.log,
+        )
+        self._register()
+
+    def _register(self) -> None:
+        router = self._router
         router.register(SignalsRaised, self._signals.on_raised)
         router.register(SignalsStored, self._signals.on_stored)
         router.register(AssignInstrument, self._catalogue.answer)
-        router.register(FeedStatus, self._statuses.on_feed)
         router.register(FeedFinished, self._on_feed_finished)
-        router.register(TraderStatus, self._statuses.on_trader)
-        router.register(Ready, _heard)
+        # These have bounds of their own, and a report that is dropped would leave a breaker open for ever.
+        router.register(LogLine, self._logs.on_line)
+        router.register(BreakerReport, self._breakers.on_report)
+        # Whoever started or ends a worker waits for these itself.
+        for kind in (Ready, CleanupComplete, WorkerFailed):
+            router.register(kind, _heard)
+        router.register_telemetry(FeedStatus, self._statuses.on_feed)
+        router.register_telemetry(TraderStatus, self._statuses.on_trader)
+        router.register_telemetry(MetricsDelta, self._metrics.on_delta)
+        router.register_telemetry(LimiterReport, self._limits.on_report)
 
     # --- start
 
     async def start(self) -> None:
-        """Make the shared memory, start every worker, check and place the traders, and let the feed begin.
+        """Start every worker, check and place the traders, and let the feed begin.
 
         Raises:
-            OutOfMemoryError, StorageError, RulesError, WorkerError: nothing is left running after :meth:`stop`.
+            StorageError, RulesError, WorkerError: nothing is left running after :meth:`stop`.
         """
         config, plan = self._config, self._plan
-        workers = max(1, min(config.trader_workers, len(plan.traders)))
-        names = [f"trader-{number}" for number in range(1, workers + 1)]
-        memory = self._memory = FloorMemory(
-            tape=plan.tape,
-            tape_records=config.tape_records,
-            board=BoardLayout(config.board_instruments, config.board_depth),
-            traders=names,
-            run_id=self.run_id,
-        )
-        await self._start_logger()
-        for index, name in enumerate(names):
-            self._specs[name] = []
-            await self._start_trader(index, name, memory)
-        placement = await self._check_and_place(names)
-        await self._start_storage()
-        for spec in plan.traders:
-            self._specs[placement[spec.name]].append(spec)
-        self._placed = True
-        for name in names:
-            process = self._alive(name)
-            if process is not None:
-                with contextlib.suppress(WorkerDiedError):
-                    await self._begin_trader(process)
+        await self._start_one(LOGGER, LOGGER_KIND, self._logger_settings(), {}, self._logger_ready)
+        await self._pool.open(max(1, min(config.trader_workers, len(plan.traders))))
+        await self._pool.check(plan.traders)
+        storage = StorageSettings(url=config.database_url, run=f"{self.run_id:016x}")
+        await self._start_one(STORAGE, STORAGE_KIND, storage, {}, self._storage_ready)
+        begun = await self.supervisor.ask(STORAGE, BeginEpoch())
+        assert isinstance(begun, EpochBegun)
+        self.supervisor.epoch = begun.epoch
+        await self._pool.begin(plan.traders)
         if plan.console is not None:
-            await self._start_console(plan.console, memory)
-        self._status_task = asyncio.get_running_loop().create_task(self._say_status())
-        await self._start_feed(memory)
+            await self._start_one(CONSOLE, CONSOLE_KIND, plan.console, self._memory.of_display(), _nothing)
+        await self._open_control()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._say_statuses()), loop.create_task(self._health.run())]
+        if config.trader_workers_min < config.trader_workers_max:
+            self._tasks.append(loop.create_task(self._scaler.run()))
+        feed = FeedSettings(source=plan.source, tape=plan.tape, audit=plan.replay, wait_for_readers=plan.replay)
+        await self._start_one(FEED, FEED_KIND, feed, self._memory.of_feed(), self._begin_feed)
 
-    async def _start_logger(self) -> None:
+    async def _start_one(
+        self,
+        name: str,
+        kind: Kind,
+        settings: WorkerSettings,
+        descriptors: Mapping[str, int],
+        on_ready: Callable[[WorkerProcess], Awaitable[None]],
+    ) -> None:
+        await self.supervisor.start(SlotSpec(name, kind, lambda: settings, lambda: descriptors, on_ready))
+
+    def _logger_settings(self) -> LoggerSettings:
         config = self._config
-        settings = LoggerSettings(level=config.log_level, form=config.log_form, path=config.log_file)
-        await self.supervisor.start(SlotSpec(LOGGER, LOGGER_KIND, settings, {}, self._logger_ready))
+        return LoggerSettings(level=config.log_level, form=config.log_form, path=config.log_file)
 
-    async def _start_storage(self) -> None:
-        settings = StorageSettings(url=self._config.database_url, run=f"{self.run_id:016x}")
-        await self.supervisor.start(SlotSpec(STORAGE, STORAGE_KIND, settings, {}, self._storage_ready))
+    async def _open_control(self) -> None:
+        if self._config.control_socket == "none":
+            return
+        chosen = self._config.control_socket
+        listening = ListeningSocket.at(Path(chosen)) if chosen else ListeningSocket.of_user(os.environ)
+        commands = FloorCommands(
+            supervisor=self.supervisor,
+            pool=self._pool,
+            health=self._health,
+            ledger=self._ledger,
+            flow=self._flow,
+            tail=self._tail,
+            memory=self._memory,
+            log=self.log,
+            replace=self.replace,
+            scale=self._scaler.scale,
+            figures=self.figures,
+        )
+        self._server = ControlServer(commands, on_error=self._on_control_error)
+        self._server.start(listening)
+        self.control = listening.path
 
-    async def _start_trader(self, index: int, name: str, memory: FloorMemory) -> None:
-        settings = TraderSettings(source=self._plan.identity, tape=self._plan.tape, reader=index)
-        descriptors = memory.of_trader(index)
-        await self.supervisor.start(SlotSpec(name, TRADER_KIND, settings, descriptors, self._resume_trader))
-
-    async def _start_console(self, settings: ConsoleSettings, memory: FloorMemory) -> None:
-        await self.supervisor.start(SlotSpec(CONSOLE, CONSOLE_KIND, settings, memory.of_display(), _nothing))
-
-    async def _start_feed(self, memory: FloorMemory) -> None:
-        plan = self._plan
-        settings = FeedSettings(source=plan.source, tape=plan.tape, audit=plan.replay, wait_for_readers=plan.replay)
-        await self.supervisor.start(SlotSpec(FEED, FEED_KIND, settings, memory.of_feed(), self._begin_feed))
-
-    async def _check_and_place(self, names: list[str]) -> dict[str, str]:
-        """Return the slot of every trader; rules are checked where they will run, not in this process."""
-        if not self._plan.traders:
-            return {}
-        checked = await self._ask(names[0], CheckTraders(specs=self._plan.traders))
-        assert isinstance(checked, TradersChecked)
-        if checked.problems:
-            raise RulesError(checked.problems)
-        return {trader: names[index] for trader, index in place(checked.columns, len(names)).items()}
+    def _restart_policy(self) -> RestartPolicy:
+        config = self._config
+        return RestartPolicy(intensity=config.restart_intensity, period=config.restart_period, clock=time.monotonic)
 
     # --- each incarnation's instructions
 
@@ -228,24 +316,34 @@ class Floor:
     async def _storage_ready(self, process: WorkerProcess) -> None:
         self._signals.storage_ready(process)
 
-    async def _resume_trader(self, process: WorkerProcess) -> None:
-        """Tell a successor what its predecessor did; before traders are placed there is nothing to tell."""
-        if self._placed:
-            await self._begin_trader(process)
-
-    async def _begin_trader(self, process: WorkerProcess) -> None:
-        # Once for each incarnation: one that is started while the traders are placed is told of from two sides.
-        if self._begun.get(process.slot) == process.incarnation:
-            return
-        self._begun[process.slot] = process.incarnation
-        added = [process.command(AddTrader(spec=spec)) for spec in self._specs[process.slot]]
-        await asyncio.gather(*added, process.command(Begin()))
-
     async def _begin_feed(self, process: WorkerProcess) -> None:
         await process.command(Begin())
         if self._feed_is_to_stop:
             # Its predecessor was told, and died before it had the last word.
             await process.command(StopFeed())
+
+    # --- while it runs
+
+    async def replace(self, name: str, reason: str) -> None:
+        """Put a successor in a worker's place, without a gap; one at a time.
+
+        Raises:
+            WorkerError: it could not be; the old worker goes on.
+        """
+        await self._health.replace(name, reason)
+
+    async def _put_successor(self, name: str, reason: str) -> None:
+        if name in self._pool.members:
+            await handover.replace(self._pool, name, reason)
+        else:
+            await self.supervisor.replace(name, reason)
+
+    def _on_death(self, process: WorkerProcess) -> None:
+        # What it reported before it died belongs to what it was.
+        self._router.flush()
+        self._metrics.worker_gone(process)
+        self._breakers.worker_gone(process)
+        self._pool.blame(process)
 
     # --- end
 
@@ -257,8 +355,7 @@ class Floor:
         Raises:
             WorkerError: the floor cannot go on.
         """
-        self._undrained = set(self._specs)
-        await self.unless_failed(asyncio.gather(*(self._drained(name, through) for name in self._specs)))
+        await self.unless_failed(asyncio.ensure_future(self._pool.drain(through)))
 
     async def unless_failed(self, work: "asyncio.Future[T]") -> T:
         """Return what ``work`` gives, or fail as soon as the floor cannot go on.
@@ -275,27 +372,6 @@ class Floor:
         await asyncio.wait([work])
         raise failure.result()
 
-    async def _drained(self, name: str, through: int) -> None:
-        await self._ask(name, Drain(through=through))
-        # A successor would begin at the last checkpoint and raise again what is stored.
-        self.supervisor.slot(name).wanted = False
-        self._undrained.discard(name)
-
-    async def _ask(self, name: str, body: CommandBody) -> Result | None:
-        """Return a slot's answer, from the first incarnation that lives long enough to give it.
-
-        Raises:
-            WorkerError: the worker refuses, or the floor cannot go on.
-        """
-        while True:
-            if self.supervisor.failure.done():
-                raise self.supervisor.failure.result()
-            process = self._alive(name)
-            if process is not None and process.state is WorkerState.READY:
-                with contextlib.suppress(WorkerDiedError):
-                    return await process.command(body)
-            await asyncio.sleep(0.002)
-
     async def stop_feed(self) -> FeedFinished:
         """Stop the feed at a frame's end and return its last word.
 
@@ -304,7 +380,7 @@ class Floor:
         """
         self._feed_is_to_stop = True
         if not self.finished.done():
-            await self.unless_failed(asyncio.ensure_future(self._ask(FEED, StopFeed())))
+            await self.unless_failed(asyncio.ensure_future(self.supervisor.ask(FEED, StopFeed())))
         return await self.unless_failed(asyncio.ensure_future(asyncio.shield(self.finished)))
 
     async def stored_signals(self) -> list[Signal]:
@@ -312,9 +388,8 @@ class Floor:
         found: list[Signal] = []
         after = 0
         while after >= 0:
-            page = await self.unless_failed(
-                asyncio.ensure_future(self._ask(STORAGE, QuerySignals(after=after, limit=_PAGE)))
-            )
+            query = QuerySignals(after=after, limit=_PAGE)
+            page = await self.unless_failed(asyncio.ensure_future(self.supervisor.ask(STORAGE, query)))
             assert isinstance(page, SignalsFound)
             found += page.signals
             after = page.after
@@ -322,7 +397,7 @@ class Floor:
 
     def unfinished(self) -> str:
         """Return, for a person, what an end that takes too long is waiting for."""
-        waiting = [f"{name} to finish" for name in sorted(self._undrained)]
+        waiting = [f"{name} to finish" for name in self._pool.undrained()]
         if not self.finished.done():
             waiting.append(f"{FEED} to stop")
         if self._signals.waiting:
@@ -336,12 +411,15 @@ class Floor:
         """
         forced = False
         try:
-            if self._status_task is not None:
-                self._status_task.cancel()
-                await asyncio.wait([self._status_task])
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             async with asyncio.timeout(seconds):
+                if self._server is not None:
+                    await self._server.close()
                 for kind in ("feed", "trader", "console", "storage", "logger"):
                     if kind == "logger":
+                        self._router.close()
                         self._logs.flush()
                     for process in self.supervisor.processes(kind):
                         if process.state is WorkerState.READY:
@@ -351,17 +429,17 @@ class Floor:
             forced = True
         finally:
             await self.supervisor.close(forced=forced)
-            if self._memory is not None:
-                self._memory.close()
+            self._memory.close()
 
     # --- what it looks like
 
     def status(self) -> FloorStatus:
         """Return how the floor is now."""
+        self._router.flush()
         latency = self._statuses.latency()
         return FloorStatus(
             uptime=time.monotonic() - self._started_at,
-            workers=self.supervisor.statuses(),
+            workers=tuple(_status_of(slot) for slot in self.supervisor.slots() if slot.process is not None),
             feed=self._statuses.feed,
             signals=self._signals.raised,
             stored=self._signals.stored,
@@ -371,15 +449,35 @@ class Floor:
             lost=self._statuses.missed(),
         )
 
+    def figures(self) -> dict[str, object]:
+        """Return the statistics of every part, by its name."""
+        self._router.flush()
+        found: dict[str, object] = {
+            "router": self._router.statistics(),
+            "messages": self._flow.statistics(),
+            "lifecycle": self.supervisor.lifecycle.statistics(),
+            "metrics": self._metrics.summary(),
+            "breakers": self._breakers.statistics(),
+            "limits": self._limits.statistics(),
+            "rotation": self._health.rotations(),
+            "scaling": self._scaler.statistics(),
+            "blame": self._ledger.statistics(),
+        }
+        if self._server is not None:
+            found["control"] = self._server.statistics()
+        found.update({f"metrics of {slot}": each for slot, each in self._metrics.snapshot().items()})
+        return found
+
     def instruments(self) -> tuple[Instrument, ...]:
         """Return every instrument that a feed has met, by id."""
         return self._catalogue.instruments()
 
     def lost(self) -> int:
         """Return what would be lost if the floor ended now: records missed, and signals that are not stored."""
+        self._router.flush()
         return self._statuses.missed() + self._signals.waiting
 
-    async def _say_status(self) -> None:
+    async def _say_statuses(self) -> None:
         while True:
             await asyncio.sleep(_STATUS_SECONDS)
             self.say_status()
@@ -398,7 +496,8 @@ class Floor:
         )
 
     def _alive(self, slot: str) -> WorkerProcess | None:
-        process = self.supervisor.slot(slot).process
+        member = self._pool.members.get(slot)
+        process = None if member is None else member.slot.process
         return None if process is None or process.dead.is_set() else process
 
     def _on_feed_finished(self, process: WorkerProcess, message: FeedFinished) -> None:
@@ -406,11 +505,47 @@ class Floor:
         if not self.finished.done():
             self.finished.set_result(message)
 
+    def _on_handler_error(self, process: WorkerProcess, message: FromWorker, error: Exception) -> None:
+        self.log.error("telemetry not handled", worker=process.slot, type=type(message).__name__, error=repr(error))
+
+    def _on_control_error(self, correlation_id: str, error: Exception) -> None:
+        self.log.error("a request failed", correlation_id=correlation_id, error=repr(error))
+
+
+def _status_of(slot: Slot) -> WorkerStatus:
+    process = slot.process
+    assert process is not None
+    return WorkerStatus(
+        slot=slot.spec.name,
+        kind=slot.spec.kind.name,
+        pid=process.pid,
+        incarnation=process.incarnation,
+        state=str(process.state),
+        memory=0 if process.dead.is_set() else proportional_share(process.pid),
+        restarts=slot.restarts.restarts,
+    )
+
+
+def _rotation(config: Config) -> RotationSettings:
+    return RotationSettings(
+        memory_limit=config.worker_memory_mib << 20,
+        leak_per_hour=config.leak_mib_per_hour * (1 << 20),
+        most_age=config.worker_age_hours * 3600,
+    )
+
+
+def _scaling(config: Config) -> ScalingSettings:
+    return ScalingSettings(
+        least=config.trader_workers_min,
+        most=config.trader_workers_max,
+        traders_per_worker=config.traders_per_worker,
+    )
+
 
 async def _nothing(process: WorkerProcess) -> None:
     del process
 
 
-def _heard(process: WorkerProcess, message: Ready) -> None:
-    """Nothing to do: whoever started the worker waits for it."""
+def _heard(process: WorkerProcess, message: FromWorker) -> None:
+    """Nothing to do: whoever started or ends the worker waits for it."""
     del process, message

@@ -236,6 +236,17 @@ def test_problems_of_rules_are_data_for_a_program(tmp_path):
     assert "last" in problem["hint"]
 
 
+def test_a_strategy_that_cannot_run_is_shown_with_its_place_and_the_line_of_its_file(tmp_path):
+    path = tmp_path / "rules.toml"
+    path.write_text('[[trader]]\nname = "mine"\nstrategy = "my.py:Mine"\n')
+    (tmp_path / "my.py").write_text("x = 1\nclass Mine(\n")
+    finished = tickfloor(tmp_path, "rules", "check", path)
+    assert (finished.code, finished.out) == (4, "")
+    assert f"{path}:3:13: trader 'mine': {tmp_path}/my.py:2: '(' was never closed\n" in finished.err
+    [problem] = tickfloor(tmp_path, "rules", "check", path, "--json").json["problems"]
+    assert (problem["trader"], problem["line"], problem["column"]) == ("mine", 3, 13)
+
+
 def test_good_rules_are_said_to_be_good(tmp_path, rules):
     finished = tickfloor(tmp_path, "rules", "check", rules)
     assert (finished.code, finished.out, finished.err) == (0, f"{rules}: 1 traders, all of them can run\n", "")

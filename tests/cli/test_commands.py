@@ -15,7 +15,7 @@ from tests.floor.commands import stored, tickfloor
 from tickfloor.cli.exit_codes import ExitCode
 from tickfloor.cli.report import build_report
 from tickfloor.cli.run_floor import Outcome
-from tickfloor.contracts.messages import FeedFinished, FeedProblem, FloorStatus
+from tickfloor.contracts.events import FeedFinished, FeedProblem, FloorStatus
 from tickfloor.contracts.signals import Signal
 from tickfloor.feeds.simulated import SimulatedMarket
 
@@ -29,6 +29,8 @@ def test_exit_codes_are_what_is_documented():
         "INVALID": 4,
         "TIMEOUT": 5,
         "UNHEALTHY": 6,
+        "REFUSED": 7,
+        "BUSY": 8,
         "INTERRUPTED": 130,
     }
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tickfloor.cli.rules_file import Place, RulesFile, parse_duration
 from tickfloor.contracts.errors import ConfigError
-from tickfloor.contracts.traders import TraderSpec
+from tickfloor.contracts.traders import TraderSpec, code_digest
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ GOOD = 'name = "a"\nrule = "last > 1"\n'
         (f"[trader]\n{GOOD}", ": write [[trader]], with two brackets, for each trader"),
         (f"[[traders]]\n{GOOD}", ": unknown table 'traders'; a rules file holds [[trader]] tables"),
         (f"[[trader]]\n{GOOD}\n[[trader]]\n{GOOD}", ":5: trader 2: is named 'a', as trader 1 is; a name is unique"),
-        ('\n\n[[trader]]\nname = "a"\n', ":3: trader 1: has no rule"),
+        ('\n\n[[trader]]\nname = "a"\n', ":3: trader 1: has no rule and no strategy; write one of them"),
         ('[[trader]]\nrule = "last > 1"\n', ":1: trader 1: has no name"),
         (
             f'[[trader]]\n{GOOD}\n[[trader]]\nnmae = "b"',
@@ -83,6 +83,67 @@ GOOD = 'name = "a"\nrule = "last > 1"\n'
 )
 def test_what_is_wrong_is_said_with_its_place(write, text, message):
     assert refused(write(text)).startswith(message)
+
+
+# Strategies
+
+
+@pytest.mark.parametrize("place", ["my.py", "./my.py", "{folder}/my.py"])
+def test_a_strategy_s_file_is_beside_the_rules_file_and_is_pinned(write, tmp_path, monkeypatch, place):
+    monkeypatch.chdir("/")
+    (tmp_path / "my.py").write_bytes(b"# code\n")
+    strategy = place.format(folder=tmp_path)
+    file = RulesFile(
+        write(f'[[trader]]\nname = "a"\nstrategy = "{strategy}:Momentum"\nsymbols = ["BTC*"]\ninterval = "5m"\n')
+    )
+    assert file.specs == (
+        TraderSpec(
+            name="a",
+            strategy=f"{tmp_path}/my.py:Momentum",
+            strategy_digest=code_digest(b"# code\n"),
+            symbols=("BTC*",),
+            interval="5m",
+        ),
+    )
+
+
+EXAMPLE = 'for example "my.py:Momentum"'
+STRATEGY = '[[trader]]\nname = "a"\nstrategy = "my.py:Momentum"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (STRATEGY + "rule = 'last > 1'", ":1: trader 1 ('a'): has a rule and a strategy; a trader has one of them"),
+        (STRATEGY + "when = 'close'", ":1: trader 1 ('a'): when is for rules; a strategy decides by itself"),
+        (STRATEGY + "cooldown = '3s'", ":1: trader 1 ('a'): cooldown is for rules; a strategy decides by itself"),
+        (STRATEGY + "interval = '2m'", ":1: trader 1 ('a'): interval must be one of 1m"),
+        (STRATEGY.replace("my.py", "no.py"), ":1: trader 1 ('a'): there is no strategy file {folder}/no.py"),
+        (STRATEGY.replace("my.py", "https://a/b.py"), ":1: trader 1 ('a'): there is no strategy file {folder}/https:/"),
+        (STRATEGY.replace("my.py", "\\u0000.py"), ":1: trader 1 ('a'): "),
+        (STRATEGY.replace('"my.py:Momentum"', "7"), ":1: trader 1: strategy must be a text in quotes, not 7"),
+        *(
+            (
+                STRATEGY.replace("my.py:Momentum", wrong),
+                f":1: trader 1 ('a'): strategy must be a Python file and a class in it, {EXAMPLE}, not '{wrong}'",
+            )
+            for wrong in ("", "my.py", "my.py:", "my:Momentum", "my.py:1st", "my.py:A.B", ":A", ".py:A")
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_strategy_is_said_with_its_place(write, tmp_path, text, message):
+    (tmp_path / "my.py").write_text("")
+    assert refused(write(text)).startswith(message.replace("{folder}", str(tmp_path)))
+
+
+def test_a_strategy_s_place_is_where_its_text_begins(write, tmp_path):
+    (tmp_path / "my.py").write_text("")
+    file = RulesFile(write(STRATEGY + GOOD.replace('"a"', '"b"').join(["[[trader]]\n", ""])))
+    assert file.place_of("a", 1) == Place(3, 13)
+    assert file.place_of("b", 1) == Place(6, 9)
+
+
+# Files
 
 
 def test_a_file_that_is_too_large_is_not_read(write):

@@ -8,8 +8,8 @@ from tickfloor.board.board_reader import BoardReader
 from tickfloor.board.board_writer import BoardWriter, create_board
 from tickfloor.board.row import ROW_WORDS, Field
 from tickfloor.board.segment import read_only
+from tickfloor.contracts.events import FeedStatus, FloorStatus, WorkerStatus
 from tickfloor.contracts.instruments import Instrument
-from tickfloor.contracts.messages import FeedStatus, FloorStatus, WorkerStatus
 from tickfloor.contracts.records import Quality, Side
 from tickfloor.contracts.signals import Signal
 from tickfloor.displays.floor_view import FloorView

@@ -6,10 +6,11 @@ import re
 import pytest
 
 from tests.supervisor.supervised import run, supervised
+from tickfloor.contracts.commands import Begin
 from tickfloor.contracts.errors import WorkerError
-from tickfloor.contracts.messages import Begin, LogLine
+from tickfloor.contracts.events import LogLine
 from tickfloor.contracts.settings import LoggerSettings
-from tickfloor.supervisor.process import CommandError
+from tickfloor.supervisor.outbox import CommandError
 
 ENTRY = "tickfloor.logs.worker:make"
 

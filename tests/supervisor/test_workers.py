@@ -13,11 +13,14 @@ import pytest
 
 from tests.supervisor.supervised import run, supervised
 from tests.waiting import until, until_async, until_dead
+from tickfloor.contracts.commands import AddTrader, Begin, Drain, Inspect, StopFeed
 from tickfloor.contracts.errors import WorkerError
-from tickfloor.contracts.messages import AddTrader, Begin, Drain, Inspect, Ready, StopFeed
+from tickfloor.contracts.events import Ready
+from tickfloor.contracts.messages import PROTOCOL_VERSION
 from tickfloor.contracts.states import SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.supervisor.process import CommandError, WorkerDiedError
+from tickfloor.supervisor.outbox import WINDOW, CommandError
+from tickfloor.supervisor.process import WorkerDiedError
 from tickfloor.supervisor.zygote_client import ZygoteError
 
 
@@ -38,13 +41,12 @@ def test_a_worker_is_ready_answers_and_ends_when_asked(from_template):
         async with supervised() as floor:
             process = await floor.start("Plain", from_template=from_template)
             assert process.state is WorkerState.READY
-            assert ("worker-1", Ready(pid=process.pid)) in floor.said
+            assert ("worker-1", Ready(pid=process.pid, incarnation=1, protocol=PROTOCOL_VERSION)) in floor.said
             await process.command(Begin())
             await process.command(Drain(through=1))
             await floor.supervisor.stop("worker-1")
             assert (process.state, process.exit_status) == (WorkerState.TERMINATED, 0)
-            assert process.clean.leaked_threads == ()
-            assert process.clean.leaked_descriptors == 0
+            assert process.clean.leaked == ()
             assert floor.logged("worker leaked") == floor.logged("worker forced") == []
 
     run(scenario())
@@ -66,7 +68,7 @@ def test_a_worker_refuses_a_command_and_goes_on():
         async with supervised() as floor:
             process = await floor.start("Plain")
             with pytest.raises(CommandError, match="no AddTrader here"):
-                await process.command(AddTrader(spec=TraderSpec(name="x", rule="last > 1")))
+                await process.command(AddTrader(revision=1, spec=TraderSpec(name="x", rule="last > 1")))
             await process.command(Begin())
 
     run(scenario())
@@ -78,7 +80,7 @@ def test_commands_before_ready_are_queued_and_answered_in_order():
             starting = asyncio.ensure_future(floor.start("Plain"))
             await until_async(lambda: "worker-1" in floor.supervisor._slots, "the slot is there")
             process = floor.supervisor.slot("worker-1").process
-            answers = [process.command(Begin()) for _ in range(100)]
+            answers = [process.command(Begin()) for _ in range(WINDOW - 1)]
             assert process.state is WorkerState.CREATED
             await asyncio.gather(*answers)
             await starting
@@ -147,7 +149,7 @@ def test_a_worker_that_dies_is_replaced_and_its_commands_fail():
             await until_async(lambda: began == [1, 2], "the successor has begun")
             assert slot.process.incarnation == 2
             assert slot.restarts.restarts == 1
-            assert floor.logged("worker died") == [{"worker": "worker-1", "how": "killed by SIGKILL"}]
+            assert floor.logged("worker died") == [{"worker": "worker-1", "incarnation": 1, "how": "killed by SIGKILL"}]
             with pytest.raises(WorkerDiedError, match="is dead"):
                 await first.command(Begin())
 
@@ -263,7 +265,8 @@ def test_a_worker_that_hears_nothing_is_forced_by_degrees():
             await floor.supervisor.stop("worker-1")
             # SIGTERM is ignored; SIGABRT, with its dump, is what ends it.
             assert (process.state, process.exit_status) == (WorkerState.KILLED, -signal.SIGABRT)
-            assert floor.logged("worker forced") == [{"worker": "worker-1", "how": "killed by SIGABRT"}]
+            [forced] = floor.logged("worker forced")
+            assert (forced["worker"], forced["how"]) == ("worker-1", "killed by SIGABRT")
 
     run(scenario())
 
@@ -339,10 +342,11 @@ def test_what_a_worker_leaves_behind_is_named():
         async with supervised() as floor:
             process = await floor.start("Leaky")
             await floor.supervisor.stop("worker-1")
-            assert process.clean.leaked_threads == ("forgotten",)
-            assert process.clean.leaked_descriptors == 1
+            assert process.clean.threads == ("forgotten",)
+            [descriptor] = process.clean.descriptors
+            assert descriptor.endswith("-> /dev/null")
             [leak] = floor.logged("worker leaked")
-            assert leak == {"worker": "worker-1", "threads": "forgotten", "descriptors": 1}
+            assert leak == {"worker": "worker-1", "what": f"forgotten; {descriptor}"}
 
     run(scenario())
 
@@ -352,11 +356,11 @@ def test_a_handler_that_fails_is_no_secret():
         async with supervised() as floor:
             process = await floor.start("Plain")
 
-            def handler(process, message):
+            def handler(process, message, correlation_id):
                 raise LookupError("nobody thought of this")
 
             floor.router.route = handler
-            process._take(Ready(pid=process.pid))
+            process._take("id", Ready(pid=process.pid, incarnation=1, protocol=PROTOCOL_VERSION))
             error = await asyncio.wait_for(asyncio.shield(floor.supervisor.failure), 30)
             assert "a Ready of worker-1 could not be handled: LookupError('nobody thought of this')" in str(error)
 

@@ -7,6 +7,7 @@ from tickfloor.contracts.intervals import BY_LABEL, Interval
 from tickfloor.contracts.records import RECORD, Flag, Kind, Quality, Side, StatsPart
 from tickfloor.contracts.signals import Signal
 from tickfloor.contracts.traders import TraderSpec
+from tickfloor.traders.checkpoint import DECODER, INSTRUMENT_DECODER, InstrumentCheckpoint
 from tickfloor.traders.engine import Engine
 
 MIDNIGHT_MS = 1_699_920_000_000
@@ -70,3 +71,8 @@ def trader(rule: str, name: str = "t", **how) -> TraderSpec:
 
 def brief(signals: Iterable[Signal]) -> list[tuple[str, str, int, int]]:
     return [(signal.trader, signal.instrument, signal.tape_sequence, signal.ts_event) for signal in signals]
+
+
+def saved_instruments(made: Engine) -> dict[int, InstrumentCheckpoint]:
+    packed = DECODER.decode(made.checkpoint()).instruments
+    return {row: INSTRUMENT_DECODER.decode(each) for row, each in packed.items()}

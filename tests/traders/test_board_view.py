@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.traders.market import BoardMarket
-from tests.traders.tapes import trader
+from tests.traders.tapes import saved_instruments, trader
 from tickfloor.board.board_layout import BoardLayout
 from tickfloor.board.board_reader import BoardReader
 from tickfloor.board.board_writer import BoardWriter, create_board
@@ -22,7 +22,7 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import RECORD, Quality
 from tickfloor.traders.board_view import PATIENCE_SECONDS, views_of
-from tickfloor.traders.checkpoint import DECODER, LaneState
+from tickfloor.traders.checkpoint import LaneState
 from tickfloor.traders.engine import Engine
 from tickfloor.traders.language.vocabulary import MARKET_COLUMNS
 
@@ -295,7 +295,7 @@ def rows(lane):
 def known(engine):
     """Return what an engine knows of each instrument, except what only readers of the whole tape can."""
     found = {}
-    for row, saved in DECODER.decode(engine.checkpoint()).instruments.items():
+    for row, saved in saved_instruments(engine).items():
         lanes = {label: msgspec.msgpack.decode(lane, type=LaneState) for label, lane in saved.lanes.items()}
         found[row] = (
             saved.market, saved.last_ts, saved.minute, saved.closed_part, saved.closed_until_ms,
@@ -333,7 +333,7 @@ def test_an_engine_resynchronised_from_the_board_knows_what_one_knows_that_read_
                 if random.random() < 0.3:
                     blob = made.checkpoint()
                     made = engine_of(market, specs)
-                    made.restore(blob)
+                    made.restore([blob])
             assert [s for s in got if s.tape_sequence >= mark] == expected
             seen = {RECORD.unpack(record)[3] for record in market.tape.records[mark:]}
             after, before = known(made), known(whole)

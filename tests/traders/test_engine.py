@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.traders.streams import describe
-from tests.traders.tapes import Tape, brief, engine, trader
+from tests.traders.tapes import Tape, brief, engine, saved_instruments, trader
 from tickfloor.contracts.errors import CheckpointError, RuleError
 from tickfloor.contracts.records import Kind
 from tickfloor.contracts.signals import signal_id
-from tickfloor.traders.checkpoint import DECODER, LANE_DECODER
+from tickfloor.traders.checkpoint import LANE_DECODER
 from tickfloor.traders.lane import FRAMES
 
 CASES = json.loads((Path(__file__).parents[1] / "cases/rules.json").read_text())["decisions"]
@@ -163,7 +163,7 @@ def test_a_crossing_of_two_intervals_outlasts_restores_and_other_traders(when):
         else:
             blob = made.checkpoint()
             made = engine(*([guest] if index % 4 == 1 else []), steady)
-            made.restore(blob)
+            made.restore([blob])
         got += [signal for signal in made.process(record) if signal.trader == "steady"]
     assert brief(got) == alone
     assert len(alone) > 3
@@ -232,7 +232,7 @@ def test_history_follows_a_late_trade_that_columns_cannot_follow(forming, when, 
         assert [signal.trader for signal in signals] == ["both", "t"]
     made = engine(trader(f"high[{back}] == 500", name="asked", when=when))
     made.process(b"".join(tape.records[:silent]))
-    saved = DECODER.decode(made.checkpoint()).instruments[0].matched
+    saved = saved_instruments(made)[0].matched
     assert saved == (["asked"] if when == "tick" or not forming else [])
 
 
@@ -246,7 +246,7 @@ def test_many_late_trades_into_the_deep_past_keep_no_more_bars_than_needed(empty
         tape.late(60 * minute, 100.0, "1m")
     made = engine(trader("close[500] > 1"))
     made.process(tape.bytes())
-    (saved,) = DECODER.decode(made.checkpoint()).instruments.values()
+    (saved,) = saved_instruments(made).values()
     assert len(LANE_DECODER.decode(saved.lanes["1m"]).bars) <= 500 + FRAMES
 
 
@@ -339,7 +339,7 @@ def test_a_rule_is_not_tested_while_no_threshold_is_passed():
 )
 def test_a_checkpoint_that_does_not_fit_is_refused(blob, message):
     with pytest.raises(CheckpointError, match=message):
-        engine().restore(blob)
+        engine().restore([blob])
 
 
 def test_a_checkpoint_of_another_catalogue_is_refused():
@@ -350,7 +350,7 @@ def test_a_checkpoint_of_another_catalogue_is_refused():
     first.process(tape.records[0])
     second = engine(trader("last > 1"))
     second._describe = lambda row: describe(row + 1)
-    second.restore(first.checkpoint())
+    second.restore([first.checkpoint()])
     with pytest.raises(CheckpointError, match="binance:BTCUSDT"):
         second.process(tape.records[1])
 
@@ -366,5 +366,5 @@ def test_after_a_restore_new_and_changed_traders_are_unknown_and_others_go_on():
     second = engine(
         trader("last > 100", name="kept"), trader("last > 99", name="changed"), trader("last > 100", name="new")
     )
-    second.restore(first.checkpoint())
+    second.restore([first.checkpoint()])
     assert [signal.trader for signal in second.process(tape.records[1])] == ["changed", "new"]

@@ -148,7 +148,7 @@ def test_traders_that_come_and_go_before_the_first_record_after_a_hole_do_as_eve
     if saved:
         blob = made.checkpoint()
         made = engine(specs[0], specs[2])
-        made.restore(blob)
+        made.restore([blob])
     else:
         made.add(specs[2])
     assert [signal.trader for signal in made.process(tape.records[1])] == ["new"]

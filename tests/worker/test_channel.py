@@ -2,6 +2,7 @@ import signal
 import socket
 import subprocess
 import sys
+import zlib
 from contextlib import contextmanager
 
 import msgspec
@@ -9,25 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickfloor.contracts.messages import (
-    Applied,
-    Command,
-    FeedFinished,
-    Inspect,
-    LogLine,
-    QuerySignals,
-    Ready,
-    SignalsAccepted,
-    SignalsStored,
-)
+from tickfloor.contracts.commands import Inspect, QuerySignals
+from tickfloor.contracts.events import FeedFinished, LogLine, Ready, SignalsAccepted, SignalsStored
+from tickfloor.contracts.messages import PROTOCOL_VERSION, Applied, Command, Lane
 from tickfloor.worker import channel
-from tickfloor.worker.channel import ProtocolError, supervisor_end, worker_end
+from tickfloor.worker.channel import ProtocolError, Unintelligible, supervisor_end, worker_end
 
 
 @contextmanager
 def pair():
     one, other = socket.socketpair()
-    ends = supervisor_end(one), worker_end(other)
+    ends = supervisor_end(one, "to-worker-1.1"), worker_end(other, "worker-1.1")
     try:
         yield ends
     finally:
@@ -39,7 +32,7 @@ def pair():
 def raw_pair():
     """The supervisor's end, and a bare socket at the other."""
     one, other = socket.socketpair()
-    end = supervisor_end(one)
+    end = supervisor_end(one, "to-worker-1.1")
     try:
         yield end, other
     finally:
@@ -47,29 +40,38 @@ def raw_pair():
         other.close()
 
 
-def framed(message) -> bytes:
-    body = msgspec.msgpack.encode(message)
-    return len(body).to_bytes(4, "little") + body
+def framed(message, correlation_id: str = "said") -> bytes:
+    return framed_bytes(msgspec.msgpack.encode((correlation_id, message)))
 
 
-def receive_all(end, count):
-    found = []
-    while len(found) < count:
-        found += end.receive()
-        assert not end.closed
-    return found
+def framed_bytes(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "little") + zlib.crc32(body).to_bytes(4, "little") + body
+
+
+def ready(pid: int) -> Ready:
+    return Ready(pid=pid, incarnation=1, protocol=PROTOCOL_VERSION)
+
+
+def command(body) -> Command:
+    raw = msgspec.Raw(msgspec.msgpack.encode(body))
+    return Command(epoch=1, incarnation=1, lane=Lane.WORK, sequence=1, settled=0, body=raw)
+
+
+def only(received):
+    """Return the messages without their correlation ids."""
+    return [message for _, message in received]
 
 
 messages = st.one_of(
-    st.builds(Ready, pid=st.integers(1, 1 << 22)),
-    st.builds(Applied, sequence=st.integers(1, 1 << 40), error=st.text(max_size=300)),
+    st.builds(Ready, pid=st.integers(1, 1 << 22), incarnation=st.integers(1, 99), protocol=st.integers(1, 9)),
+    st.builds(Applied, lane=st.sampled_from(Lane), sequence=st.integers(1, 1 << 40), error=st.text(max_size=300)),
     st.builds(SignalsStored, ids=st.lists(st.text(max_size=40), max_size=30).map(tuple)),
 )
 
 
-@given(st.lists(messages, max_size=30), st.data())
+@given(st.lists(st.tuples(st.text(max_size=20), messages), max_size=30), st.data())
 def test_messages_arrive_whole_and_in_order_however_their_bytes_are_cut(sent, data):
-    stream = b"".join(map(framed, sent))
+    stream = b"".join(framed(message, correlation_id) for correlation_id, message in sent)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10)))
     found = []
     with raw_pair() as (end, other):
@@ -81,13 +83,13 @@ def test_messages_arrive_whole_and_in_order_however_their_bytes_are_cut(sent, da
 
 
 def test_a_message_that_is_not_whole_yet_is_kept():
-    whole = framed(Ready(pid=7))
+    whole = framed(ready(7))
     with raw_pair() as (end, other):
         for byte in whole[:-1]:
             other.sendall(bytes([byte]))
             assert end.receive() == []
         other.sendall(whole[-1:])
-        assert end.receive() == [Ready(pid=7)]
+        assert end.receive() == [("said", ready(7))]
 
 
 def test_a_full_socket_keeps_what_it_does_not_take_in_order():
@@ -99,8 +101,33 @@ def test_a_full_socket_keeps_what_it_does_not_take_in_order():
         found = []
         while not ours.flush() or len(found) < len(sent):
             found += its.receive()
-        assert found == sent
+        assert only(found) == sent
         assert ours.backlog == 0
+        assert (ours.sent, its.received) == (5_000, 5_000)
+
+
+# Correlation
+
+
+def test_a_message_carries_the_correlation_id_that_it_is_given():
+    with pair() as (ours, its):
+        assert ours.send(SignalsAccepted(ids=()), "asked-for") == "asked-for"
+        assert its.receive() == [("asked-for", SignalsAccepted(ids=()))]
+
+
+def test_what_is_said_while_a_message_is_worked_at_belongs_to_it():
+    with pair() as (ours, its):
+        its.correlation_id = "the-cause"
+        its.send(ready(1))
+        its.send(ready(2), "its-own")
+        its.correlation_id = ""
+        its.send(ready(3))
+        its.send(ready(4))
+        found = [correlation_id for correlation_id, _ in ours.receive()]
+        assert found == ["the-cause", "its-own", "worker-1.1:3", "worker-1.1:4"]
+
+
+# Size
 
 
 def test_a_message_of_many_megabytes_passes():
@@ -120,7 +147,7 @@ def test_a_message_of_many_megabytes_passes():
         while not found:
             its.flush()
             found = ours.receive()
-        assert found == [last_word]
+        assert only(found) == [last_word]
 
 
 def test_a_message_beyond_the_bound_is_refused_by_the_sender(monkeypatch):
@@ -129,28 +156,67 @@ def test_a_message_beyond_the_bound_is_refused_by_the_sender(monkeypatch):
         with pytest.raises(ProtocolError, match="SignalsAccepted of 3,"):
             ours.send(SignalsAccepted(ids=("x" * 3_000,)))
         ours.send(SignalsAccepted(ids=("fits",)))
-        assert its.receive() == [SignalsAccepted(ids=("fits",))]
+        assert only(its.receive()) == [SignalsAccepted(ids=("fits",))]
+
+
+# What is no message
 
 
 @pytest.mark.parametrize(
-    "rubbish",
+    ("rubbish", "reason"),
     [
-        b"\xff\xff\xff\xff" + b"a length of four gibibytes",
-        (5).to_bytes(4, "little") + b"hello",
-        framed(Inspect()),
-        framed({"type": "Ready", "pid": "no number"}),
-        (3).to_bytes(4, "little") + b"\xa2\xff\xff",
-        (0).to_bytes(4, "little"),
+        (b"\xff\xff\xff\xff" + b"a length of four gibibytes", "4,294,967,295 bytes is announced"),
+        (((1 << 28) + 1).to_bytes(4, "little") + bytes(4), "268,435,457 bytes is announced"),
+        ((5).to_bytes(4, "little") + b"\0\0\0\0hello", "the checksum of 5 bytes is wrong"),
+        (framed(ready(1))[:-1] + b"\xc3", "the checksum of"),
+        (framed(ready(1))[:5] + b"\xc3" + framed(ready(1))[6:], "the checksum of"),
     ],
-    ids=["length", "no msgpack", "another's message", "wrong type", "not UTF-8", "empty"],
+    ids=["huge length", "length beyond the bound", "no checksum", "flipped byte", "flipped checksum"],
 )
-def test_bytes_that_are_no_message_are_a_typed_error_and_close_the_channel(rubbish):
+def test_bytes_that_are_no_message_are_a_typed_error_and_close_the_channel(rubbish, reason):
     with raw_pair() as (end, other):
         other.sendall(rubbish)
-        with pytest.raises(ProtocolError, match="no message"):
+        with pytest.raises(ProtocolError, match=f"no message: .*{reason}"):
             end.receive()
         assert end.closed
         assert end.receive() == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        msgspec.msgpack.encode(("x", Inspect())),
+        msgspec.msgpack.encode(("x", {"type": "FromTheFuture", "anything": 1})),
+        msgspec.msgpack.encode(("x", {"type": "Ready", "pid": "no number"})),
+        msgspec.msgpack.encode(("x", {"pid": 1})),
+        msgspec.msgpack.encode(ready(1)),
+        b"\x92\xa2\xff\xff\xc0",
+        b"\xc1",
+        b"",
+        b"\x92\xa1x\x82\xa4type\xa5Ready\xa3zzz" + b"\x91" * 100_000,
+    ],
+    ids=[
+        "another's message",
+        "unknown type",
+        "wrong field",
+        "no type",
+        "no correlation id",
+        "not UTF-8",
+        "no msgpack",
+        "empty",
+        "too deep",
+    ],
+)
+def test_a_whole_message_that_means_nothing_is_told_and_the_next_one_is_fine(body):
+    with raw_pair() as (end, other):
+        other.sendall(framed(ready(1)) + framed_bytes(body) + framed(ready(2)))
+        found = []
+        while len(found) < 3:
+            found += only(end.receive())
+        assert (found[0], found[2]) == (ready(1), ready(2))
+        assert isinstance(found[1], Unintelligible)
+        assert found[1].reason
+        assert not end.closed
 
 
 @given(st.binary(max_size=200))
@@ -163,25 +229,36 @@ def test_no_bytes_whatever_raise_anything_but_a_protocol_error(rubbish):
             assert end.closed
 
 
+@given(st.binary(max_size=200))
+def test_no_body_whatever_raises_anything(body):
+    with raw_pair() as (end, other):
+        other.sendall(framed_bytes(body) + framed(ready(1)))
+        assert end.receive()[-1] == ("said", ready(1))
+
+
+# A peer that goes away
+
+
 def test_what_came_before_the_peer_s_death_counts_and_half_a_message_does_not():
     one, other = socket.socketpair()
-    said = framed(Ready(pid=1)) + framed(Ready(pid=2)) + framed(Ready(pid=3))[:-1]
+    said = framed(ready(1)) + framed(ready(2)) + framed(ready(3))[:-1]
     program = f"import os, signal; os.write({other.fileno()}, {said!r}); os.kill(os.getpid(), signal.SIGKILL)"
     child = subprocess.run([sys.executable, "-c", program], pass_fds=[other.fileno()], check=False)
     assert child.returncode == -signal.SIGKILL
     other.close()
-    end = supervisor_end(one)
-    assert end.receive() == [Ready(pid=1), Ready(pid=2)]
+    end = supervisor_end(one, "to-worker-1.1")
+    found = end.receive() + end.receive()
+    assert only(found) == [ready(1), ready(2)]
     assert end.closed
     end.close()
 
 
 def test_what_the_peer_said_is_heard_even_if_it_left_without_reading():
     with raw_pair() as (end, other):
-        end.send(Command(sequence=1, correlation_id="", body=Inspect()))
-        other.sendall(framed(Ready(pid=1)))
+        end.send(command(Inspect()))
+        other.sendall(framed(ready(1)))
         other.close()
-        assert end.receive() == [Ready(pid=1)]
+        assert only(end.receive() + end.receive()) == [ready(1)]
         assert end.closed
 
 
@@ -197,8 +274,5 @@ def test_sending_to_a_peer_that_is_gone_says_nothing_keeps_nothing_and_does_not_
 def test_flushing_gives_up_at_its_deadline_when_the_peer_does_not_read():
     with pair() as (ours, _):
         while not ours.backlog:
-            ours.send(QuerySignalsCommand)
+            ours.send(command(QuerySignals(after=0, limit=1)), "x" * 10_000)
         assert ours.flush_within(0.05) is False
-
-
-QuerySignalsCommand = Command(sequence=1, correlation_id="x" * 10_000, body=QuerySignals(after=0, limit=1))

@@ -5,6 +5,7 @@ records, the ring of records. Readers: a line per reader, then one byte each tha
 segment of their own, because readers write them and must not be able to write the tape.
 """
 
+import os
 from dataclasses import dataclass
 
 from tickfloor.board.segment import PAGE
@@ -71,6 +72,11 @@ def reader_offset(index: int) -> int:
     if not 0 <= index < MAX_READERS:
         raise ValueError(f"a tape has readers 0 to {MAX_READERS - 1}, not {index}")
     return READERS_OFFSET + index * READER_LINE
+
+
+def head_of(tape_fd: int) -> int:
+    """Return the number of records published on a tape that is not mapped here."""
+    return int.from_bytes(os.pread(tape_fd, 8, HEAD_OFFSET), "little")
 
 
 def capacity_of(size: int) -> int:

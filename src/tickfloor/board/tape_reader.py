@@ -21,14 +21,25 @@ from tickfloor.contracts.errors import TapeOverrunError
 from tickfloor.contracts.records import RECORD_BYTES
 
 
-def attach_reader(readers_fd: int, index: int) -> None:
-    """Count a reader in, from the tape's beginning, before its worker exists: a replay then waits for it."""
+def attach_reader(readers_fd: int, index: int, position: int = 0) -> None:
+    """Count a reader in, from a position on, before its worker exists: a replay then waits for it."""
+    _set_place(readers_fd, index, position, attached=1)
+
+
+def detach_reader(readers_fd: int, index: int) -> None:
+    """Count a reader out whose worker is gone for good: nobody waits for it any more."""
+    _set_place(readers_fd, index, 0, attached=0)
+
+
+def _set_place(readers_fd: int, index: int, position: int, *, attached: int) -> None:
     with segment.map_writable(readers_fd) as mapping:
         words = fences.Words(mapping)
         line = reader_offset(index)
-        words.word(line + CURSOR).store(0)
-        words.word(line + HOLD).store(0)
-        words.word(line + ATTACHED).store(1)
+        words.word(line + CURSOR).store(position)
+        words.word(line + HOLD).store(position)
+        words.word(line + ATTACHED).store(attached)
+        # One that was killed while it slept would be rung by every publication.
+        mapping[SLEEPING_OFFSET + index] = 0
         attachments = words.word(ATTACHMENTS_OFFSET)
         attachments.store(attachments.load() + 1)
         words.close()

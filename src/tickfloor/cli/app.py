@@ -1,5 +1,6 @@
 """The ``tickfloor`` command. Each command's code is imported when it is called, so that the rest stays fast."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +19,25 @@ app = typer.Typer(
 signals_app = typer.Typer(help="Signals in the database.", no_args_is_help=True)
 rules_app = typer.Typer(help="Rules files.", no_args_is_help=True)
 config_app = typer.Typer(help="Settings.", no_args_is_help=True)
+workers_app = typer.Typer(help="The workers of a running floor.", no_args_is_help=True)
+traders_app = typer.Typer(help="The traders of a running floor.", no_args_is_help=True)
+debug_app = typer.Typer(help="What passes through a running floor.", no_args_is_help=True)
+emergency_app = typer.Typer(help="Stop a running floor's effects, or bring it back.", no_args_is_help=True)
+app.add_typer(workers_app, name="workers")
+app.add_typer(traders_app, name="traders")
+app.add_typer(debug_app, name="debug")
+app.add_typer(emergency_app, name="emergency")
 app.add_typer(signals_app, name="signals")
 app.add_typer(rules_app, name="rules")
 app.add_typer(config_app, name="config")
+
+
+class When(StrEnum):
+    """When a trader is decided."""
+
+    TICK = "tick"
+    CLOSE = "close"
+
 
 ConfigOption = Annotated[
     Path | None,
@@ -36,6 +53,39 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 RulesOption = Annotated[
     Path | None, typer.Option("--rules", help="Rules file (TOML) with the traders to run.", show_default=False)
 ]
+FloorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--floor",
+        metavar="PID|PATH",
+        help="Which floor, by its process or its control socket.  [default: the only one]",
+        envvar="TICKFLOOR_CONTROL_SOCKET",
+        show_default=False,
+    ),
+]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.001, help="Seconds to wait for the floor's answer.")]
+WorkerArgument = Annotated[str, typer.Argument(metavar="NAME", help="For example trader-1.", show_default=False)]
+ScaleArgument = Annotated[int, typer.Argument(metavar="N", min=1, max=16, help="How many.", show_default=False)]
+TraderArgument = Annotated[str, typer.Argument(metavar="NAME", help="A trader's name.", show_default=False)]
+MaybeTraderArgument = Annotated[
+    str | None, typer.Argument(metavar="[NAME]", help="The trader's name; with --rules, only this one of the file's.")
+]
+RuleOption = Annotated[str | None, typer.Option("--rule", help="Rule text, see docs/rules.md.", show_default=False)]
+SymbolsOption = Annotated[
+    list[str] | None,
+    typer.Option("--symbols", metavar="GLOB", help="Where it applies; may be repeated.", show_default=False),
+]
+IntervalOption = Annotated[
+    str | None, typer.Option("--interval", help="Interval of the rule's columns, for example 1m.", show_default=False)
+]
+WhenOption = Annotated[
+    When | None, typer.Option("--when", help="Decided at every tick, or at each bar's close.", show_default=False)
+]
+CooldownOption = Annotated[
+    str | None,
+    typer.Option("--cooldown", help="Least time between two signals, for example 30s.", show_default=False),
+]
+SECONDS = 60.0
 
 
 def _version(wanted: bool) -> None:
@@ -133,6 +183,215 @@ def config_check(
     from tickfloor.cli.settings import check_config
 
     check_config(file, as_json)
+
+
+@workers_app.command("list")
+def workers_list(floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False) -> None:
+    """List the workers, their health and memory."""
+    from tickfloor.cli.workers import list_workers
+
+    list_workers(floor, timeout, as_json)
+
+
+@workers_app.command("show")
+def workers_show(
+    name: WorkerArgument, floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False
+) -> None:
+    """Show all that is known of one worker."""
+    from tickfloor.cli.workers import show_worker
+
+    show_worker(name, floor, timeout, as_json)
+
+
+@workers_app.command("replace")
+def workers_replace(
+    name: WorkerArgument, floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False
+) -> None:
+    """Put a new incarnation in a worker's place, without a gap."""
+    from tickfloor.cli.workers import replace_worker
+
+    replace_worker(name, floor, timeout, as_json)
+
+
+@workers_app.command("drain")
+def workers_drain(
+    name: WorkerArgument, floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False
+) -> None:
+    """Have a worker finish all that waits for it; it goes on working."""
+    from tickfloor.cli.workers import drain_worker
+
+    drain_worker(name, floor, timeout, as_json)
+
+
+@workers_app.command("cleanup")
+def workers_cleanup(
+    name: WorkerArgument, floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False
+) -> None:
+    """Have a worker clean up and exit; another takes its place."""
+    from tickfloor.cli.workers import clean_up_worker
+
+    clean_up_worker(name, floor, timeout, as_json)
+
+
+@workers_app.command("stop")
+def workers_stop(
+    name: WorkerArgument, floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False
+) -> None:
+    """Clean a worker up and leave its place empty."""
+    from tickfloor.cli.workers import stop_worker
+
+    stop_worker(name, floor, timeout, as_json)
+
+
+@workers_app.command("scale")
+def workers_scale(
+    workers: ScaleArgument, floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False
+) -> None:
+    """Run the traders in so many workers, without a gap."""
+    from tickfloor.cli.workers import scale_workers
+
+    scale_workers(workers, floor, timeout, as_json)
+
+
+@workers_app.command("logs")
+def workers_logs(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Only this worker's, and those about it.")] = "",
+    last: Annotated[int, typer.Option(min=0, max=10_000, help="How many of the last lines.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with every line that comes.")] = False,
+    floor: FloorOption = None,
+    timeout: TimeoutOption = SECONDS,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the last log lines."""
+    from tickfloor.cli.workers import show_logs
+
+    show_logs(name, last, follow, floor, timeout, as_json)
+
+
+@traders_app.command("list")
+def traders_list(floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False) -> None:
+    """List the traders."""
+    from tickfloor.cli.traders import list_traders
+
+    list_traders(floor, timeout, as_json)
+
+
+@traders_app.command("add")
+def traders_add(
+    name: MaybeTraderArgument = None,
+    rule: RuleOption = None,
+    symbols: SymbolsOption = None,
+    interval: IntervalOption = None,
+    when: WhenOption = None,
+    cooldown: CooldownOption = None,
+    rules: RulesOption = None,
+    floor: FloorOption = None,
+    timeout: TimeoutOption = SECONDS,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one more trader, or those of a rules file."""
+    from tickfloor.cli.traders import Changes, add_traders
+
+    changes = Changes(rule=rule, symbols=symbols, interval=interval, when=when, cooldown=cooldown)
+    add_traders(name, changes, rules, floor, timeout, as_json)
+
+
+@traders_app.command("update")
+def traders_update(
+    name: MaybeTraderArgument = None,
+    rule: RuleOption = None,
+    symbols: SymbolsOption = None,
+    interval: IntervalOption = None,
+    when: WhenOption = None,
+    cooldown: CooldownOption = None,
+    rules: RulesOption = None,
+    floor: FloorOption = None,
+    timeout: TimeoutOption = SECONDS,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a trader in what the options say, or those of a rules file."""
+    from tickfloor.cli.traders import Changes, update_traders
+
+    changes = Changes(rule=rule, symbols=symbols, interval=interval, when=when, cooldown=cooldown)
+    update_traders(name, changes, rules, floor, timeout, as_json)
+
+
+@traders_app.command("remove")
+def traders_remove(
+    name: TraderArgument, floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False
+) -> None:
+    """Run a trader no more."""
+    from tickfloor.cli.traders import remove_trader
+
+    remove_trader(name, floor, timeout, as_json)
+
+
+@traders_app.command("run")
+def traders_run(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="None: all of them.")] = None,
+    floor: FloorOption = None,
+    timeout: TimeoutOption = SECONDS,
+    as_json: JsonOption = False,
+) -> None:
+    """Evaluate traders now and show what they match; no signal is raised."""
+    from tickfloor.cli.traders import run_traders
+
+    run_traders(names or (), floor, timeout, as_json)
+
+
+@traders_app.command("pardon")
+def traders_pardon(
+    name: TraderArgument, floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False
+) -> None:
+    """Lift a trader's quarantine."""
+    from tickfloor.cli.traders import pardon_trader
+
+    pardon_trader(name, floor, timeout, as_json)
+
+
+@debug_app.command("trace")
+def debug_trace(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="A correlation id, or a signal's id.")],
+    floor: FloorOption = None,
+    timeout: TimeoutOption = SECONDS,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the path of one tick, signal, command or request."""
+    from tickfloor.cli.debug import trace
+
+    trace(identity, floor, timeout, as_json)
+
+
+@debug_app.command("statistics")
+def debug_statistics(floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False) -> None:
+    """Show the floor's figures."""
+    from tickfloor.cli.debug import show_statistics
+
+    show_statistics(floor, timeout, as_json)
+
+
+@emergency_app.command("stop")
+def emergency_stop(floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False) -> None:
+    """Stop all effects on the world outside, at once and in every worker."""
+    from tickfloor.cli.emergency import stop
+
+    stop(floor, timeout, as_json)
+
+
+@emergency_app.command("resume")
+def emergency_resume(floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False) -> None:
+    """Allow effects again."""
+    from tickfloor.cli.emergency import resume
+
+    resume(floor, timeout, as_json)
+
+
+@emergency_app.command("recover")
+def emergency_recover(floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False) -> None:
+    """Restart every worker and restore what shall be."""
+    from tickfloor.cli.emergency import recover
+
+    recover(floor, timeout, as_json)
 
 
 @app.command()

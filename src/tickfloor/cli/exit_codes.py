@@ -14,4 +14,8 @@ class ExitCode(IntEnum):
     """the configuration or a rules file is not valid"""
     TIMEOUT = 5
     UNHEALTHY = 6
+    REFUSED = 7
+    """a running floor does not do that"""
+    BUSY = 8
+    """a running floor is doing something else; the same command may work later"""
     INTERRUPTED = 130

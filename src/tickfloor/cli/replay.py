@@ -74,7 +74,10 @@ def identity_of(captures: list[Path], traders: tuple[TraderSpec, ...]) -> str:
         except OSError as error:
             fail(f"{capture}: cannot be read: {error.strerror}")
         digest.update(b"\0")
-    digest.update(msgspec.msgpack.encode(traders))
+    for trader in traders:
+        # A strategy is what its file says, wherever that lies; its digest is part of the trader.
+        named = msgspec.structs.replace(trader, strategy=Path(trader.strategy).name)
+        digest.update(msgspec.msgpack.encode(named))
     return digest.hexdigest()
 
 

@@ -8,8 +8,8 @@ import msgspec
 from tickfloor.cli.exit_codes import ExitCode
 from tickfloor.cli.output import counted, data, fail, say
 from tickfloor.cli.rules_file import RulesFile
+from tickfloor.contracts.commands import RuleProblem
 from tickfloor.contracts.errors import ConfigError
-from tickfloor.contracts.messages import RuleProblem
 
 
 def read_rules(path: Path) -> RulesFile:

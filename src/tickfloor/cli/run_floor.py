@@ -14,10 +14,11 @@ from tickfloor.cli.rules import say_problems
 from tickfloor.cli.rules_file import RulesFile
 from tickfloor.config import Config
 from tickfloor.contracts.errors import TickfloorError
+from tickfloor.contracts.events import FeedFinished, FloorStatus
 from tickfloor.contracts.instruments import Instrument
-from tickfloor.contracts.messages import FeedFinished, FloorStatus
 from tickfloor.contracts.signals import Signal
-from tickfloor.floor import Floor, FloorPlan, RulesError, ShutdownTimeoutError
+from tickfloor.floor import Floor, FloorPlan, ShutdownTimeoutError
+from tickfloor.supervisor.pool.trader_pool import RulesError
 
 T = TypeVar("T")
 

@@ -52,11 +52,14 @@ class TraderSettings(msgspec.Struct, frozen=True, tag="trader"):
     source: the identity of this run's data, part of every signal's identity.
     tape: the tape's name.
     reader: the worker's place in the tape's readers.
+    message_passing_share: percentage of trader workers that are sent records as messages; by its slot a worker
+        knows whether it is one of them.
     """
 
     source: str
     tape: str
     reader: int
+    message_passing_share: int = 0
 
 
 class StorageSettings(msgspec.Struct, frozen=True, tag="storage"):

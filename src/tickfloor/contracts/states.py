@@ -26,6 +26,14 @@ class SlotState(StrEnum):
     STOPPED = "stopped"
 
 
+class Health(StrEnum):
+    """What a worker's pongs say of it."""
+
+    HEALTHY = "healthy"
+    SUSPECT = "suspect"
+    STUCK = "stuck"
+
+
 class IllegalTransitionError(TickfloorError):
     """A worker was moved to a state that does not follow its own."""
 

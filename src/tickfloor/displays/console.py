@@ -7,9 +7,12 @@ from rich.console import Console
 from rich.live import Live
 
 from tickfloor.board.board_reader import BoardReader
+from tickfloor.contracts.commands import CommandBody, Progress, Result
 from tickfloor.contracts.errors import TickfloorError
-from tickfloor.contracts.messages import CommandBody, FloorStatus, Result, ToWorker
+from tickfloor.contracts.events import FloorStatus
+from tickfloor.contracts.messages import ToWorker
 from tickfloor.contracts.settings import ConsoleSettings, WorkerSettings
+from tickfloor.contracts.traders import TradersHeld
 from tickfloor.displays.floor_view import FloorView
 from tickfloor.displays.plain_lines import PlainLines
 from tickfloor.displays.replay_view import ReplayView
@@ -27,6 +30,7 @@ class ConsoleWorker:
         stream = sys.stdout if settings.stream == "stdout" else sys.stderr
         self._status: FloorStatus | None = None
         self._drawn = 0.0
+        self._pictures = 0
         self._live: Live | None = None
         self._plain: PlainLines | None = None
         if settings.live:
@@ -61,12 +65,25 @@ class ConsoleWorker:
         """Draw, ten times a second at most."""
         if self._live is not None and self._status is not None and time.monotonic() - self._drawn >= _FRAME_SECONDS:
             self._drawn = time.monotonic()
+            self._pictures += 1
             self._live.update(self._view.render(self._status), refresh=True)
         return False
 
     def wait(self, seconds: float) -> None:
         """Sleep until a message or the next frame."""
         self._runtime.wait_for_message(min(seconds, _FRAME_SECONDS) if self._live is not None else seconds)
+
+    def progress(self) -> Progress:
+        """Return pictures drawn; what is not drawn is left out."""
+        return Progress(self._pictures, 0)
+
+    def traders_held(self) -> TradersHeld | None:
+        """No trader runs here."""
+        return None
+
+    def details(self) -> dict[str, float]:
+        """Return the figures of this worker."""
+        return {"pictures": self._pictures}
 
     def close(self) -> None:
         """Give the terminal back."""

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tickfloor.board.board_reader import BoardReader
 from tickfloor.board.row import Field
-from tickfloor.contracts.messages import FloorStatus
+from tickfloor.contracts.events import FloorStatus
 from tickfloor.contracts.records import Quality, Side
 from tickfloor.contracts.signals import Signal
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import IO, Literal
 
-from tickfloor.contracts.messages import FloorStatus
+from tickfloor.contracts.events import FloorStatus
 from tickfloor.contracts.signals import Signal
 
 _LINE_SECONDS = 1.0

@@ -5,7 +5,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tickfloor.contracts.messages import FloorStatus
+from tickfloor.contracts.events import FloorStatus
 
 
 class ReplayView:

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from typing import Protocol
 
 from tickfloor.contracts.errors import CaptureError
-from tickfloor.contracts.messages import FeedProblem
+from tickfloor.contracts.events import FeedProblem
 from tickfloor.contracts.settings import SimulatedSource
 from tickfloor.feeds.capture import MAX_PROBLEMS, Capture
 from tickfloor.feeds.merge import MergedFrame, merge

@@ -8,27 +8,21 @@ import msgspec
 from tickfloor.board.board_writer import BoardWriter
 from tickfloor.board.catch_up import CatchUpBoard
 from tickfloor.board.tape_writer import TapeWriter
+from tickfloor.contracts.commands import Begin, CommandBody, Progress, Result, StopFeed
 from tickfloor.contracts.errors import TickfloorError
+from tickfloor.contracts.events import AssignInstrument, FeedFinished, FeedProblem, FeedStatus, InstrumentAssigned
 from tickfloor.contracts.instruments import Instrument
-from tickfloor.contracts.messages import (
-    AssignInstrument,
-    Begin,
-    CommandBody,
-    FeedFinished,
-    FeedProblem,
-    FeedStatus,
-    InstrumentAssigned,
-    Result,
-    StopFeed,
-    ToWorker,
-)
+from tickfloor.contracts.messages import ToWorker
 from tickfloor.contracts.settings import CaptureSource, FeedSettings, WorkerSettings
+from tickfloor.contracts.traders import TradersHeld
 from tickfloor.feeds.audit import Audit
 from tickfloor.feeds.binance.adapter import BinanceAdapter
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.merge import MergedFrame
 from tickfloor.feeds.pacing import Pacer
+from tickfloor.feeds.ports import TapePort
 from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.record_sender import RecordSender
 from tickfloor.feeds.source import CaptureFiles, FrameSource, SimulatedFrames
 from tickfloor.worker.runtime import Runtime
 
@@ -64,8 +58,15 @@ class FeedWorker:
             incarnation=runtime.incarnation,
             doorbells=doorbells,
             wait_for_readers=settings.wait_for_readers,
-            while_waiting=self._while_waiting,
+            while_waiting=self._while_tape_is_full,
         )
+        connections = [fd for name, fd in descriptors.items() if name.startswith("messages-")]
+        self._sender = (
+            RecordSender(self._tape, connections, patient=settings.wait_for_readers, while_waiting=self._while_waiting)
+            if connections
+            else None
+        )
+        self._records: TapePort = self._sender or self._tape
         repeats = self._tape.resumed_at > 0
         self._board: BoardWriter | CatchUpBoard = (CatchUpBoard if repeats else BoardWriter)(
             descriptors["board"], run_id=runtime.run_id, incarnation=runtime.incarnation
@@ -79,7 +80,7 @@ class FeedWorker:
         for venue in self._source.venues:
             if venue and venue not in self._publishers:
                 publisher = MarketPublisher(
-                    self._tape,
+                    self._records,
                     self._board,
                     self._assign,
                     venue,
@@ -95,6 +96,7 @@ class FeedWorker:
         self._frame_count = 0
         self._malformed = 0
         self._said_at = 0.0
+        self._held_up = False
         self._stop = False
         self._finished = False
 
@@ -147,6 +149,27 @@ class FeedWorker:
             seconds = min(seconds, _STATUS_SECONDS, max(self._due_seconds, 0.0))
         self._runtime.wait_for_message(seconds)
 
+    def progress(self) -> Progress:
+        """Return frames taken in, and whether one is due that nobody holds up."""
+        due = self._next is not None and not self._finished and not self._held_up and self._due_seconds <= 0
+        return Progress(self._frame_count, int(due))
+
+    def traders_held(self) -> TradersHeld | None:
+        """No trader runs here."""
+        return None
+
+    def details(self) -> dict[str, float]:
+        """Return the figures of this worker."""
+        return {
+            "frames": self._frame_count,
+            "records": self._tape.sequence,
+            "malformed": self._malformed,
+            "instruments": len(self._instruments),
+            "rings": self._tape.rings,
+            "waits": self._tape.waits,
+            **(self._sender.figures() if self._sender is not None else {}),
+        }
+
     def close(self) -> None:
         """Let go of the source and of the shared memory."""
         if self._frames is not None:
@@ -197,7 +220,7 @@ class FeedWorker:
             publisher.write()
         if isinstance(self._board, CatchUpBoard) and self._board.catching_up and not self._catching_up():
             self._board.show()
-        self._tape.publish()
+        self._records.publish()
 
     def _catching_up(self) -> bool:
         """Whether the records being made are those that a predecessor has published."""
@@ -207,6 +230,9 @@ class FeedWorker:
         if self._finished:
             return
         self._finished = True
+        if self._sender is not None:
+            # What is read from the tape instead is the last there is; a wait could be cut short before the last word.
+            self._sender.patient = False
         self._publish()
         self._say_status()
         count, problems = self._problems()
@@ -258,9 +284,19 @@ class FeedWorker:
         self._instruments.append(instrument)
         return instrument
 
+    def _while_tape_is_full(self) -> None:
+        if self._sender is not None:
+            # The readers that are waited for may wait for these.
+            self._sender.send_published()
+        self._while_waiting()
+
     def _while_waiting(self) -> None:
         """Hear the supervisor within a long wait, and end it when the floor is stopping."""
-        self._runtime.poll_messages()
+        self._held_up = True
+        try:
+            self._runtime.poll_messages()
+        finally:
+            self._held_up = False
         if self._stop or self._runtime.stopping:
             raise StoppedError("the floor is stopping")
 
@@ -270,7 +306,7 @@ class FeedWorker:
 
     def _say_status(self) -> None:
         self._said_at = time.monotonic()
-        self._runtime.channel.send(
+        self._runtime.say_telemetry(
             FeedStatus(
                 frames=self._frame_count,
                 records=self._tape.sequence,

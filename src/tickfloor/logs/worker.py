@@ -6,9 +6,12 @@ from typing import IO, Any
 
 import structlog
 
+from tickfloor.contracts.commands import CommandBody, Progress, Result
 from tickfloor.contracts.errors import ConfigError, TickfloorError
-from tickfloor.contracts.messages import CommandBody, LogLine, Result, ToWorker
+from tickfloor.contracts.events import LogLine
+from tickfloor.contracts.messages import ToWorker
 from tickfloor.contracts.settings import LoggerSettings, WorkerSettings
+from tickfloor.contracts.traders import TradersHeld
 from tickfloor.worker.runtime import Runtime
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -21,6 +24,7 @@ class LoggerWorker:
         self._runtime = runtime
         self._least = _LEVELS[settings.level]
         self._sink: IO[str] = _open(settings.path)
+        self._written = 0
         colours = settings.path == "" and sys.stderr.isatty()
         self._render: Any = (
             structlog.processors.JSONRenderer()
@@ -37,6 +41,7 @@ class LoggerWorker:
         """Write a line."""
         if isinstance(message, LogLine) and _LEVELS[message.level] >= self._least:
             self._sink.write(self._render(None, message.level, _event_of(message)) + "\n")
+            self._written += 1
 
     def step(self) -> bool:
         """Make what was written visible."""
@@ -46,6 +51,18 @@ class LoggerWorker:
     def wait(self, seconds: float) -> None:
         """Sleep until a message comes."""
         self._runtime.wait_for_message(seconds)
+
+    def progress(self) -> Progress:
+        """Return lines written; none ever waits."""
+        return Progress(self._written, 0)
+
+    def traders_held(self) -> TradersHeld | None:
+        """No trader runs here."""
+        return None
+
+    def details(self) -> dict[str, float]:
+        """Return the figures of this worker."""
+        return {"lines": self._written}
 
     def close(self) -> None:
         """Close the sink."""

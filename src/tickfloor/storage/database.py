@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from tickfloor.contracts.errors import StorageError
-from tickfloor.storage.schema import metadata
+from tickfloor.storage.schema import metadata, signals
 
 DIALECTS = ("sqlite", "postgresql")
 _BUSY_SECONDS = 10.0
@@ -57,7 +57,7 @@ def open_existing(url: str) -> Engine:
     except SQLAlchemyError as error:
         engine.dispose()
         raise StorageError(f"cannot read the database {engine.url.render_as_string()}: {reason_of(error)}") from error
-    if metadata.tables.keys() - set(tables):
+    if signals.name not in tables:
         engine.dispose()
         raise StorageError(f"{engine.url.render_as_string()} is no database of tickfloor's: it has no signals")
     return engine

@@ -22,3 +22,6 @@ signals = Table(
     Index("signals_by_time", "ts_event"),
 )
 """One row per signal. ``run`` is the last run that raised it: a replay that is run again finds its signals here."""
+
+epochs = Table("epochs", metadata, Column("epoch", BigInteger, primary_key=True, autoincrement=False))
+"""One row for each start of a floor on this database."""

@@ -1,43 +1,65 @@
 """The storage worker."""
 
+import time
+
 from sqlalchemy import Engine
 
-from tickfloor.contracts.errors import TickfloorError
-from tickfloor.contracts.messages import (
+from tickfloor.contracts.commands import (
+    BeginEpoch,
     CommandBody,
     Drain,
+    EpochBegun,
+    Progress,
     QuerySignals,
     Result,
     SignalsFound,
-    SignalsStored,
-    StoreSignals,
-    ToWorker,
 )
+from tickfloor.contracts.errors import StorageError, TickfloorError
+from tickfloor.contracts.events import SignalsStored, StoreSignals
+from tickfloor.contracts.messages import ToWorker
 from tickfloor.contracts.settings import StorageSettings, WorkerSettings
 from tickfloor.contracts.signals import Signal
+from tickfloor.contracts.traders import TradersHeld
 from tickfloor.storage.database import open_database
+from tickfloor.storage.epoch_store import EpochStore
 from tickfloor.storage.signal_store import SignalStore
+from tickfloor.worker.breaker import Breaker
 from tickfloor.worker.runtime import Runtime
+
+_RETRY_SECONDS = 0.2
 
 
 class StorageWorker:
-    """Writes what has come in one transaction, then says that it is stored."""
+    """Writes what has come in one transaction, then says that it is stored.
+
+    What a database refuses is kept and tried again, more and more seldom while it goes on refusing: a full disk or a
+    server that restarts costs time and no signal.
+    """
 
     def __init__(self, runtime: Runtime, settings: StorageSettings) -> None:
         self._runtime = runtime
         self._engine: Engine = open_database(settings.url)
         self._store = SignalStore(self._engine, settings.run)
+        self._epochs = EpochStore(self._engine)
+        self._breaker = Breaker("database", runtime.say_telemetry, open_seconds=1.0, longest_open_seconds=60.0)
         self._waiting: list[Signal] = []
+        self._retry_at = 0.0
+        self._stored = 0
 
     def apply(self, sequence: int, body: CommandBody) -> Result | None:
         """Answer queries; everything said before a command is stored before its answer."""
         del sequence
         self._flush()
-        if isinstance(body, QuerySignals):
-            found, after = self._store.of_run(body.after, body.limit)
-            return SignalsFound(signals=tuple(found), after=after)
-        if isinstance(body, Drain):
-            return None
+        if self._waiting:
+            raise StorageError(f"{len(self._waiting):,} signals cannot be stored yet; ask again when they are")
+        match body:
+            case QuerySignals(after=after, limit=limit):
+                found, after = self._store.of_run(after, limit)
+                return SignalsFound(signals=tuple(found), after=after)
+            case BeginEpoch():
+                return EpochBegun(epoch=self._epochs.begin())
+            case Drain():
+                return None
         raise TickfloorError(f"a storage worker does not know {type(body).__name__}")
 
     def receive(self, message: ToWorker) -> None:
@@ -51,20 +73,47 @@ class StorageWorker:
         return False
 
     def wait(self, seconds: float) -> None:
-        """Sleep until a message comes."""
+        """Sleep until a message comes, or what could not be stored is to be tried again."""
+        if self._waiting:
+            seconds = min(seconds, max(self._retry_at - time.monotonic(), self._breaker.retry_seconds(), 0.001))
         self._runtime.wait_for_message(seconds)
+
+    def progress(self) -> Progress:
+        """Return signals stored, and signals that could be stored now."""
+        return Progress(self._stored, 0 if self._retry_at else len(self._waiting))
+
+    def traders_held(self) -> TradersHeld | None:
+        """No trader runs here."""
+        return None
+
+    def details(self) -> dict[str, float]:
+        """Return the figures of this worker."""
+        return {"stored": self._stored, "waiting": len(self._waiting)}
 
     def close(self) -> None:
         """Store what has come and close the database, which folds its write-ahead log in."""
+        self._retry_at = 0.0
         self._flush()
+        if self._waiting:
+            self._runtime.log.error("signals are not stored", signals=len(self._waiting))
         self._engine.dispose()
 
     def _flush(self) -> None:
-        if not self._waiting:
+        if not self._waiting or time.monotonic() < self._retry_at or not self._breaker.allows():
             return
-        # Kept until they are stored: who said them does not say them again to a worker that lives.
-        self._store.add(self._waiting)
+        try:
+            # Kept until they are stored: who said them does not say them again to a worker that lives.
+            self._store.add(self._waiting)
+        except StorageError as error:
+            self._breaker.failure(error)
+            self._retry_at = time.monotonic() + _RETRY_SECONDS
+            self._runtime.log.warning("signals wait", signals=len(self._waiting), reason=str(error))
+            return
+        self._breaker.success()
+        self._retry_at = 0.0
         batch, self._waiting = self._waiting, []
+        self._stored += len(batch)
+        self._runtime.metrics.increment("signals_stored", len(batch))
         self._runtime.channel.send(SignalsStored(ids=tuple(signal.id for signal in batch)))
 
 

@@ -1,7 +1,7 @@
 """A worker's place: what belongs in it, and who fills it now."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tickfloor.contracts.settings import WorkerSettings
 from tickfloor.contracts.states import SlotState
@@ -19,6 +19,7 @@ class Kind:
         cleanup_seconds: what its cleanup may take before it is forced.
         from_template: fork a process that has loaded the entry already, for quick replacement.
         vital: without it the floor cannot go on.
+        overlaps: a successor may begin while its predecessor still works; false for the single writer of something.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Kind:
     cleanup_seconds: float
     from_template: bool
     vital: bool
+    overlaps: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,14 @@ class SlotSpec:
 
     Attributes:
         name: for example ``trader-1``.
-        descriptors: handed to every incarnation, by name.
+        settings, descriptors: give what an incarnation that is started now is handed.
         on_ready: tells each incarnation what it is to do, once it is ready.
     """
 
     name: str
     kind: Kind
-    settings: WorkerSettings
-    descriptors: Mapping[str, int]
+    settings: Callable[[], WorkerSettings]
+    descriptors: Callable[[], Mapping[str, int]]
     on_ready: Callable[[WorkerProcess], Awaitable[None]]
 
 
@@ -52,11 +54,17 @@ class Slot:
     Attributes:
         state: what the slot is doing, across incarnations.
         wanted: whether a death is followed by a restart; not before the first incarnation works.
+        handing_over: a planned replacement is under way, and sees to it whoever dies meanwhile.
+        replacements: planned ones so far.
+        reason: why it is quarantined.
     """
 
     spec: SlotSpec
     restarts: RestartPolicy
     state: SlotState = SlotState.RUNNING
     wanted: bool = False
+    handing_over: bool = False
     incarnations: int = 0
-    process: WorkerProcess | None = field(default=None)
+    replacements: int = 0
+    reason: str = ""
+    process: WorkerProcess | None = None

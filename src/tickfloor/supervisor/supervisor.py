@@ -2,30 +2,51 @@
 
 import asyncio
 import os
+import signal
 import socket
 import time
 import traceback
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
+from tickfloor.contracts.commands import CommandBody, Init, Result
 from tickfloor.contracts.errors import TickfloorError, WorkerError
-from tickfloor.contracts.messages import FromWorker, Init, WorkerStatus
+from tickfloor.contracts.messages import FromWorker
+from tickfloor.contracts.settings import WorkerSettings
 from tickfloor.contracts.states import SlotState, WorkerState
-from tickfloor.supervisor.memory import proportional_share
-from tickfloor.supervisor.process import WorkerDiedError, WorkerProcess
-from tickfloor.supervisor.restarts import RestartPolicy
-from tickfloor.supervisor.router import Router
+from tickfloor.supervisor.lifecycle import Lifecycle
+from tickfloor.supervisor.process import WorkerDiedError, WorkerObserver, WorkerProcess
+from tickfloor.supervisor.restarts import RecoveryPolicy, RestartPolicy
+from tickfloor.supervisor.services.message_flow import MessageFlow
+from tickfloor.supervisor.services.router import Router
 from tickfloor.supervisor.slots import Slot, SlotSpec
 from tickfloor.supervisor.zygote_client import ZygoteClient, ZygoteError, adopt_orphans
+from tickfloor.worker import vitals
+from tickfloor.worker.channel import Unintelligible
 from tickfloor.worker.log import Log
+from tickfloor.worker.vitals import Vitals
 
 _READY_SECONDS = 20.0
+_LOOK_SECONDS = 0.002
 _ZYGOTES = 3
 """Zygotes that may die one after the other before a worker is given up."""
 
 
-class Supervisor:
+class SlotBusyError(WorkerError):
+    """A slot is being replaced, or is not running, so that it cannot be replaced now."""
+
+
+class Supervisor(WorkerObserver):
     """The parent of all workers. It holds no market data and opens no database.
 
+    Args:
+        effects: descriptor of the emergency stop's word, for workers to read.
+        restarts: makes a slot's restart policy; recoveries: when everything may be started anew.
+        on_death: hears of each death of a worker that was wanted, before its successor is started.
+        well_seconds: gives how long a worker had been ready and progressing.
+
     Attributes:
+        epoch: of this floor in its database; 0 before it is known.
         failure: set when a slot had to be given up; the floor cannot go on.
     """
 
@@ -34,22 +55,38 @@ class Supervisor:
         *,
         run_id: int,
         router: Router,
+        flow: MessageFlow,
+        lifecycle: Lifecycle,
         log: Log,
-        intensity: int,
-        period: float,
+        effects: int,
+        restarts: Callable[[], RestartPolicy],
+        recoveries: RecoveryPolicy,
+        on_death: Callable[[WorkerProcess], None],
+        well_seconds: Callable[[WorkerProcess], float],
         zygote: ZygoteClient | None = None,
     ) -> None:
         self._run_id = run_id
         self._router = router
+        self._flow = flow
+        self.lifecycle = lifecycle
         self._log = log
-        self._intensity = intensity
-        self._period = period
+        self._effects = effects
+        self._restarts = restarts
+        self._recoveries = recoveries
+        self._on_death = on_death
+        self._well_seconds = well_seconds
         self._zygote = zygote or ZygoteClient()
         self._slots: dict[str, Slot] = {}
+        self._alive: set[WorkerProcess] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._recovering = False
+        self._closing = False
+        self.epoch = 0
         self.failure: asyncio.Future[WorkerError] = asyncio.get_running_loop().create_future()
         adopt_orphans()
         asyncio.get_running_loop().set_exception_handler(self._on_loop_error)
+
+    # --- slots
 
     async def start(self, spec: SlotSpec) -> Slot:
         """Fill a new slot and wait until its worker does what it is to do.
@@ -57,8 +94,13 @@ class Supervisor:
         Raises:
             WorkerError: it does not become ready, or keeps being killed before it is.
         """
-        slot = Slot(spec, RestartPolicy(intensity=self._intensity, period=self._period, clock=time.monotonic))
+        slot = Slot(spec, self._restarts())
         self._slots[spec.name] = slot
+        await self.fill(slot)
+        return slot
+
+    async def fill(self, slot: Slot) -> None:
+        """Fill a slot; one that is killed before it can say why is started again."""
         while True:
             try:
                 await self._fill(slot)
@@ -67,7 +109,9 @@ class Supervisor:
                 process = slot.process
                 if process is None or not process.was_killed:
                     raise
-                delay = slot.restarts.after_death(was_ready=process.ready.is_set())
+                delay = slot.restarts.after_death(
+                    was_ready=process.ready.is_set(), worked_seconds=0.0, error=process.how_it_ended()
+                )
                 if delay is None:
                     raise
                 await asyncio.sleep(delay)
@@ -75,8 +119,17 @@ class Supervisor:
                 slot.wanted = True
                 if slot.process is not None and slot.process.dead.is_set():
                     # Its death was told before anybody wanted to know.
-                    self._replace(slot, slot.process)
-                return slot
+                    self._succeed(slot, slot.process)
+                return
+
+    def add(self, spec: SlotSpec) -> Slot:
+        """Make a slot that somebody else will fill."""
+        slot = self._slots[spec.name] = Slot(spec, self._restarts())
+        return slot
+
+    def remove(self, name: str) -> None:
+        """Forget a slot whose worker is gone."""
+        del self._slots[name]
 
     @property
     def zygote_pid(self) -> int:
@@ -84,11 +137,19 @@ class Supervisor:
         return self._zygote.pid
 
     def slot(self, name: str) -> Slot:
-        """Return a slot by name."""
+        """Return a slot by name.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
         return self._slots[name]
 
+    def slots(self) -> tuple[Slot, ...]:
+        """Return all slots, in order of start."""
+        return tuple(self._slots.values())
+
     def processes(self, kind: str) -> list[WorkerProcess]:
-        """Return the workers of a kind that are alive."""
+        """Return the workers of a kind that fill a slot and are alive."""
         return [
             slot.process
             for slot in self._slots.values()
@@ -99,32 +160,183 @@ class Supervisor:
         """Return the slots of a kind, in order of start, whether or not a worker fills them now."""
         return [name for name, slot in self._slots.items() if slot.spec.kind.name == kind]
 
+    # --- one worker
+
+    async def spawn(self, slot: Slot, settings: WorkerSettings, descriptors: Mapping[str, int]) -> WorkerProcess:
+        """Start another incarnation and wait until it is ready; it does not fill the slot yet.
+
+        Raises:
+            WorkerDiedError: it is not ready in time.
+        """
+        process = self._launch(slot, settings, descriptors)
+        try:
+            await self._until_ready(slot, process)
+        except BaseException:
+            process.kill(signal.SIGKILL)
+            raise
+        return process
+
+    async def _until_ready(self, slot: Slot, process: WorkerProcess) -> None:
+        waits = [asyncio.ensure_future(process.ready.wait()), asyncio.ensure_future(process.dead.wait())]
+        try:
+            await asyncio.wait(waits, timeout=_READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if process.dead.is_set():
+            raise WorkerDiedError(f"{slot.spec.name} did not start: {process.how_it_ended()}")
+        if not process.ready.is_set():
+            await process.terminate(0.0)
+            raise WorkerDiedError(f"{slot.spec.name} was not ready within {_READY_SECONDS:.0f} s")
+        self.lifecycle.ready(process)
+
+    async def retire(self, slot: Slot, process: WorkerProcess) -> None:
+        """End a worker that does not fill its slot any more."""
+        if process.dead.is_set():
+            return
+        try:
+            await process.terminate(slot.spec.kind.cleanup_seconds)
+        finally:
+            self.lifecycle.ended(process)
+
+    async def ask(self, name: str, body: CommandBody, correlation_id: str = "") -> Result | None:
+        """Return a slot's answer, from the first incarnation that lives long enough to give it.
+
+        Raises:
+            CommandError: the worker refuses.
+            WorkerError: the floor cannot go on.
+        """
+        while True:
+            if self.failure.done():
+                raise self.failure.result()
+            process = self._slots[name].process
+            if process is not None and process.state is WorkerState.READY:
+                with suppress(WorkerDiedError):
+                    return await process.command(body, correlation_id)
+            await asyncio.sleep(_LOOK_SECONDS)
+
     async def stop(self, name: str) -> None:
         """Clean a slot's worker up and leave the slot empty."""
         slot = self._slots[name]
         slot.wanted = False
         slot.state = SlotState.STOPPED
-        process = slot.process
-        if process is None or process.dead.is_set():
-            return
+        if slot.process is not None:
+            await self.retire(slot, slot.process)
+
+    async def replace(self, name: str, reason: str) -> None:
+        """Put a successor in a worker's place: started before the old one ends, unless there can be only one.
+
+        Raises:
+            SlotBusyError: the slot is not running.
+            WorkerError: the successor does not start; the old worker goes on, or is started again.
+        """
+        slot = self._slots.get(name)
+        if slot is None:
+            raise WorkerError(f"there is no worker {name}; there are {', '.join(self._slots)}")
+        began = time.monotonic()
+        with self.handing_over([slot], reason):
+            old = slot.process
+            assert old is not None
+            if slot.spec.kind.overlaps:
+                new = await self.spawn(slot, slot.spec.settings(), slot.spec.descriptors())
+                slot.process = new
+                await slot.spec.on_ready(new)
+                await self.retire(slot, old)
+            else:
+                await self.retire(slot, old)
+                await self._fill(slot)
+        slot.replacements += 1
+        self.lifecycle.replaced(name, reason, time.monotonic() - began, 0)
+
+    async def fill_again(self, slot: Slot) -> None:
+        """Fill a slot that was stopped or given up, with clean hands.
+
+        Raises:
+            WorkerError: it does not become ready; the slot stays empty.
+        """
+        slot.restarts = self._restarts()
+        slot.reason = ""
+        await self.fill(slot)
+
+    async def refill(self, slot: Slot) -> None:
+        """Start the next incarnation of a slot that is being handed over, and whose worker is gone.
+
+        Raises:
+            WorkerError: it does not become ready.
+        """
+        await self._fill(slot)
+
+    @contextmanager
+    def handing_over(self, slots: list[Slot], reason: str) -> Iterator[None]:
+        """See that nobody else starts workers for these slots; afterwards, who is dead has a successor.
+
+        Raises:
+            SlotBusyError: one of them is not running.
+        """
+        for slot in slots:
+            if slot.handing_over or slot.state is not SlotState.RUNNING or not slot.wanted:
+                raise SlotBusyError(f"{slot.spec.name} is {slot.state}; try again when it is running")
+        for slot in slots:
+            slot.handing_over = True
+            slot.state = SlotState.REPLACING
         try:
-            await process.terminate(slot.spec.kind.cleanup_seconds)
+            yield
+        except WorkerError as error:
+            for slot in slots:
+                self.lifecycle.replacement_failed(slot.spec.name, reason, str(error))
+            raise
         finally:
-            if process.state is not WorkerState.TERMINATED:
-                self._log.warning("worker forced", worker=name, how=process.how_it_ended())
-            elif process.clean is not None and (process.clean.leaked_threads or process.clean.leaked_descriptors):
-                self._log.warning(
-                    "worker leaked",
-                    worker=name,
-                    threads=",".join(process.clean.leaked_threads),
-                    descriptors=process.clean.leaked_descriptors,
-                )
+            for slot in slots:
+                slot.handing_over = False
+                if slot.wanted:
+                    slot.state = SlotState.RUNNING
+                    if slot.process is not None and slot.process.dead.is_set():
+                        self._succeed(slot, slot.process)
+
+    async def condemn(self, process: WorkerProcess, reason: str) -> None:
+        """End a worker that hangs, by force; its successor follows as after any death."""
+        process.condemned = reason
+        self.lifecycle.condemned(process, reason)
+        await process.force()
+
+    # --- everything
+
+    async def recover(self, reason: str) -> None:
+        """Start every worker anew, in the order of the first start, and have each told what it is to do.
+
+        Raises:
+            WorkerError: one of them does not start: the floor cannot go on.
+        """
+        if self._recovering:
+            return
+        self._recovering = True
+        began = time.monotonic()
+        try:
+            wanted = [slot for slot in self._slots.values() if slot.wanted or slot.state is SlotState.QUARANTINED]
+            for slot in wanted:
+                slot.wanted = False
+                slot.state = SlotState.REPLACING
+            for task in [task for task in self._tasks if task is not asyncio.current_task()]:
+                task.cancel()
+            await asyncio.gather(*(process.destroy() for process in list(self._alive)))
+            for slot in wanted:
+                slot.restarts = self._restarts()
+                slot.reason = ""
+                await self.fill(slot)
+        except WorkerError as error:
+            self.lifecycle.recovered(reason, time.monotonic() - began, success=False)
+            self._give_up(WorkerError(f"emergency recovery failed: {error}; it was to mend: {reason}"))
+            raise
+        finally:
+            self._recovering = False
+        self.lifecycle.recovered(reason, time.monotonic() - began, success=True)
 
     async def close(self, *, forced: bool = False) -> None:
         """End whatever is left: restarts under way, workers in reverse order of their start, the zygote.
 
         ``forced``: kill the workers without asking them.
         """
+        self._closing = True
         for slot in self._slots.values():
             slot.wanted = False
         for task in list(self._tasks):
@@ -138,71 +350,48 @@ class Supervisor:
                     await process.destroy()
                 else:
                     await self.stop(name)
+            for process in list(self._alive):
+                await process.destroy()
         finally:
             self._zygote.close()
 
-    def statuses(self) -> tuple[WorkerStatus, ...]:
-        """Return how every slot's worker is, in order of start; memory is read from the kernel."""
-        return tuple(
-            WorkerStatus(
-                slot=name,
-                kind=slot.spec.kind.name,
-                pid=slot.process.pid,
-                incarnation=slot.process.incarnation,
-                state=str(slot.process.state),
-                memory=0 if slot.process.dead.is_set() else proportional_share(slot.process.pid),
-                restarts=slot.restarts.restarts,
-            )
-            for name, slot in self._slots.items()
-            if slot.process is not None
-        )
-
     async def _fill(self, slot: Slot) -> None:
         """Start an incarnation and see it through to its work."""
-        slot.incarnations += 1
-        spec = slot.spec
-        pid, ours = self._spawn_somehow(slot)
-        process = WorkerProcess(
-            slot=spec.name,
-            incarnation=slot.incarnations,
-            pid=pid,
-            connection=ours,
-            on_message=self._on_message,
-            on_death=self._on_death,
-        )
-        slot.process = process
+        process = slot.process = self._launch(slot, slot.spec.settings(), slot.spec.descriptors())
         slot.state = SlotState.RUNNING
-        process.command(Init(settings=spec.settings))
-        waits = [asyncio.ensure_future(process.ready.wait()), asyncio.ensure_future(process.dead.wait())]
-        try:
-            await asyncio.wait(waits, timeout=_READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        if process.dead.is_set():
-            raise WorkerDiedError(f"{spec.name} did not start: {process.how_it_ended()}")
-        if not process.ready.is_set():
-            await process.terminate(0.0)
-            raise WorkerDiedError(f"{spec.name} was not ready within {_READY_SECONDS:.0f} s")
-        self._log.info(
-            "worker ready",
-            worker=spec.name,
-            incarnation=process.incarnation,
-            worker_pid=pid,
-            ms=round((time.monotonic() - process.started_at) * 1000, 1),
-        )
-        await spec.on_ready(process)
+        await self._until_ready(slot, process)
+        await slot.spec.on_ready(process)
 
-    def _spawn_somehow(self, slot: Slot) -> tuple[int, socket.socket]:
+    def _launch(self, slot: Slot, settings: WorkerSettings, descriptors: Mapping[str, int]) -> WorkerProcess:
+        slot.incarnations += 1
+        page = vitals.create(slot.spec.name)
+        try:
+            pid, ours = self._spawn_somehow(slot, {**descriptors, "vitals": page, "effects": self._effects})
+            process = WorkerProcess(
+                slot=slot.spec.name,
+                incarnation=slot.incarnations,
+                epoch=lambda: self.epoch,
+                pid=pid,
+                connection=ours,
+                vitals=Vitals(page),
+                observer=self,
+            )
+        finally:
+            os.close(page)
+        self._alive.add(process)
+        process.begin(Init(settings=settings))
+        return process
+
+    def _spawn_somehow(self, slot: Slot, descriptors: Mapping[str, int]) -> tuple[int, socket.socket]:
         """As :meth:`_spawn`, though a zygote may die at any moment, as a worker may: a fresh one is asked then."""
         for _ in range(_ZYGOTES - 1):
             try:
-                return self._spawn(slot)
+                return self._spawn(slot, descriptors)
             except ZygoteError as error:
                 self._log.warning("zygote lost", how=str(error))
-        return self._spawn(slot)
+        return self._spawn(slot, descriptors)
 
-    def _spawn(self, slot: Slot) -> tuple[int, socket.socket]:
+    def _spawn(self, slot: Slot, descriptors: Mapping[str, int]) -> tuple[int, socket.socket]:
         """Return a new worker's pid and our end of its channel, which no other process has."""
         spec = slot.spec
         ours, its = socket.socketpair()
@@ -211,9 +400,10 @@ class Supervisor:
                 entry=spec.kind.entry,
                 slot=spec.name,
                 incarnation=slot.incarnations,
+                epoch=self.epoch,
                 run_id=self._run_id,
                 connection=its,
-                descriptors=spec.descriptors,
+                descriptors=descriptors,
                 from_template=spec.kind.from_template,
             )
         except BaseException:
@@ -223,31 +413,45 @@ class Supervisor:
             its.close()
         return pid, ours
 
-    def _on_message(self, process: WorkerProcess, message: FromWorker) -> None:
+    # --- what workers do
+
+    def heard(self, process: WorkerProcess, correlation_id: str, message: FromWorker | Unintelligible) -> None:
+        """Route what a worker says."""
+        if isinstance(message, Unintelligible):
+            self._log.warning("a message was not understood", worker=process.slot, reason=message.reason)
+            return
         try:
-            self._router.route(process, message)
+            self._router.route(process, message, correlation_id=correlation_id)
         except Exception as error:  # noqa: BLE001 - whatever a handler meets, the floor ends and says why
             self._log.error("a message could not be handled", worker=process.slot, traceback=traceback.format_exc())
             self._give_up(WorkerError(f"a {type(message).__name__} of {process.slot} could not be handled: {error!r}"))
 
-    def _on_death(self, process: WorkerProcess) -> None:
-        slot = self._slots[process.slot]
-        if slot.wanted and process is slot.process:
-            self._replace(slot, process)
+    def passed(self, process: WorkerProcess, outward: bool, correlation_id: str, message: object) -> None:
+        """Keep what passes, for whoever traces it."""
+        self._flow.note(process.slot, process.incarnation, outward, correlation_id, message)
 
-    def _replace(self, slot: Slot, process: WorkerProcess) -> None:
+    def died(self, process: WorkerProcess) -> None:
+        """See to a successor, if one is wanted and nobody else does."""
+        self._alive.discard(process)
+        slot = self._slots.get(process.slot)
+        if slot is None or process is not slot.process or not slot.wanted:
+            return
+        self._on_death(process)
+        if not slot.handing_over:
+            self._succeed(slot, process)
+
+    def _succeed(self, slot: Slot, process: WorkerProcess) -> None:
         """See to a successor of a process that is dead, unless that would only be a loop."""
-        self._log.warning("worker died", worker=process.slot, how=process.how_it_ended())
-        delay = slot.restarts.after_death(was_ready=process.ready.is_set())
+        self.lifecycle.died(process)
+        error = process.how_it_ended()
+        delay = slot.restarts.after_death(
+            was_ready=process.ready.is_set(), worked_seconds=self._well_seconds(process), error=error
+        )
         if delay is None:
-            slot.state = SlotState.QUARANTINED
-            slot.wanted = False
-            self._do_without(slot, WorkerError(f"{process.slot} keeps dying, last by {process.how_it_ended()}"))
+            self._quarantine(slot, WorkerError(f"{process.slot} keeps dying, last by {error}"))
             return
         slot.state = SlotState.REPLACING
-        task = asyncio.get_running_loop().create_task(self._refill(slot, delay))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.in_background(self._refill(slot, delay))
 
     async def _refill(self, slot: Slot, delay: float) -> None:
         await asyncio.sleep(delay)
@@ -259,7 +463,40 @@ class Supervisor:
             # Its death has been heard of, and decides what follows: another may be on its way by now.
             self._log.warning("worker died while starting", worker=slot.spec.name, how=str(error))
         except (TickfloorError, OSError) as error:
-            self._do_without(slot, WorkerError(f"{slot.spec.name} could not be started: {error}"))
+            self._quarantine(slot, WorkerError(f"{slot.spec.name} could not be started: {error}"))
+
+    def _quarantine(self, slot: Slot, error: WorkerError) -> None:
+        """Leave a slot empty: the floor goes on without it and tries again now and then, or recovers as a whole."""
+        slot.state = SlotState.QUARANTINED
+        slot.wanted = False
+        slot.reason = str(error)
+        self.lifecycle.quarantined(slot.spec.name, str(error))
+        if not slot.spec.kind.vital:
+            self.in_background(self._probe(slot))
+        elif self._recoveries.allows():
+            self.in_background(self._recover_in_background(str(error)))
+        else:
+            self._give_up(error)
+
+    async def _probe(self, slot: Slot) -> None:
+        await asyncio.sleep(slot.restarts.probe_seconds)
+        if slot.state is not SlotState.QUARANTINED:
+            return
+        slot.wanted = True
+        await self._refill(slot, 0.0)
+
+    async def _recover_in_background(self, reason: str) -> None:
+        try:
+            await self.recover(reason)
+        except WorkerError as error:
+            # The floor has been given up already, and says so.
+            self._log.error("no recovery", reason=str(error))
+
+    def in_background(self, work: Coroutine[None, None, None]) -> None:
+        """Do something that nobody waits for; it is cancelled at the end, and a failure ends the floor."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A callback or task failed that nobody waits for: what it was to do is not done, and that is no floor."""
@@ -268,13 +505,6 @@ class Supervisor:
         told = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
         self._log.error("internal error", what=str(context["message"]), traceback=told)
         self._give_up(WorkerError(f"internal error: {context['message']}: {error!r}"))
-
-    def _do_without(self, slot: Slot, error: WorkerError) -> None:
-        """Go on without a worker that the floor can do without; give up for any other."""
-        if slot.spec.kind.vital:
-            self._give_up(error)
-        else:
-            self._log.error("worker given up, the floor goes on", reason=str(error))
 
     def _give_up(self, error: WorkerError) -> None:
         self._log.error("floor cannot go on", reason=str(error))

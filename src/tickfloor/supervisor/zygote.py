@@ -36,6 +36,7 @@ class SpawnRequest(msgspec.Struct, frozen=True):
     entry: str
     slot: str
     incarnation: int
+    epoch: int
     run_id: int
     supervisor: int
     names: tuple[str, ...]
@@ -182,6 +183,7 @@ def _become_worker(request: SpawnRequest, descriptors: list[int], forked_by: int
         entry=request.entry,
         slot=request.slot,
         incarnation=request.incarnation,
+        epoch=request.epoch,
         run_id=request.run_id,
         supervisor=request.supervisor,
         forked_by=forked_by,

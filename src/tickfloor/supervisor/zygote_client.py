@@ -54,6 +54,7 @@ class ZygoteClient:
         entry: str,
         slot: str,
         incarnation: int,
+        epoch: int,
         run_id: int,
         connection: socket.socket,
         descriptors: Mapping[str, int],
@@ -66,7 +67,7 @@ class ZygoteClient:
                 connection: a worker that holds this one may be there or not.
         """
         request = msgspec.msgpack.encode(
-            SpawnRequest(entry, slot, incarnation, run_id, os.getpid(), tuple(descriptors), from_template)
+            SpawnRequest(entry, slot, incarnation, epoch, run_id, os.getpid(), tuple(descriptors), from_template)
         )
         fds = [connection.fileno(), *descriptors.values()]
         if self._process is not None and self._process.poll() is not None:

@@ -2,25 +2,54 @@
 
 from collections.abc import Sequence
 
+from tickfloor.contracts.commands import RuleProblem, TradersChecked
 from tickfloor.contracts.errors import RuleError
-from tickfloor.contracts.messages import RuleProblem, TradersChecked
-from tickfloor.contracts.traders import TraderSpec
+from tickfloor.contracts.intervals import BY_LABEL
+from tickfloor.contracts.traders import TraderSpec, trader_number
 from tickfloor.traders.language.plan import columns
+from tickfloor.traders.strategies.errors import StrategyError
+from tickfloor.traders.strategies.loader import LoadedStrategy
+from tickfloor.traders.strategies.running import Blame
 
 
-def check_traders(specs: Sequence[TraderSpec]) -> TradersChecked:
-    """Return every trader's columns, and a problem for each rule that cannot run."""
-    needed = {}
+def check_traders(specs: Sequence[TraderSpec], vitals: Blame | None = None) -> TradersChecked:
+    """Return every trader's columns, and a problem for each rule or strategy that cannot run.
+
+    A strategy's file is run for that; ``vitals`` notes whose is running, where a supervisor looks.
+    """
+    needed: dict[str, tuple[str, ...]] = {}
     problems = []
     for spec in specs:
         try:
-            needed[spec.name] = tuple(sorted(columns(spec)))
+            if spec.strategy:
+                _check_strategy(spec, vitals)
+                needed[spec.name] = ()
+            else:
+                needed[spec.name] = tuple(sorted(columns(spec)))
         except RuleError as error:
             problems.append(
                 RuleProblem(
                     trader=spec.name, text=error.text, column=error.column, message=error.message, hint=error.hint
                 )
             )
-        except ValueError as error:
-            problems.append(RuleProblem(trader=spec.name, text=spec.rule, column=1, message=str(error), hint=""))
+        except (ValueError, StrategyError) as error:
+            text = spec.strategy or spec.rule
+            problems.append(RuleProblem(trader=spec.name, text=text, column=1, message=str(error), hint=""))
     return TradersChecked(columns=needed, problems=tuple(problems))
+
+
+def _check_strategy(spec: TraderSpec, vitals: Blame | None) -> None:
+    if spec.rule:
+        raise ValueError("it has a rule and a strategy; a trader has one of them")
+    if spec.interval not in BY_LABEL:
+        raise ValueError(f'interval "{spec.interval}" is none of {", ".join(BY_LABEL)}')
+    if vitals is None:
+        LoadedStrategy(spec).unload()
+        return
+    vitals.enter(trader_number(spec.name))
+    try:
+        LoadedStrategy(spec).unload()
+    except StrategyError:
+        vitals.leave()
+        raise
+    vitals.leave()

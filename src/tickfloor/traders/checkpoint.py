@@ -5,7 +5,7 @@ import msgspec
 from tickfloor.contracts.bars import Bar
 from tickfloor.traders.statistics import Counters
 
-VERSION = 2
+VERSION = 3
 """Grows when the meaning of the fields below changes."""
 
 NEVER = -(2**62)
@@ -21,11 +21,15 @@ class LaneState(msgspec.Struct, array_like=True):
         keys: the columns.
         rows: their values at the last closed bars, oldest first; each aligned with keys.
         indicators: per column key, the indicator's state.
+        closes: bars that have closed in all.
+        since: how many had when each column began; aligned with keys.
     """
 
     bars: list[bytes]
     trimmed: bool
+    closes: int
     keys: list[str]
+    since: list[int]
     rows: list[bytes]
     indicators: dict[str, bytes]
 
@@ -60,22 +64,34 @@ class ClosedBars(msgspec.Struct, array_like=True, frozen=True):
     trimmed: bool
 
 
-class InstrumentCheckpoint(msgspec.Struct, array_like=True):
-    """One instrument.
+class InstrumentHead(msgspec.Struct, array_like=True):
+    """What a checkpoint of an instrument begins with, to be read alone.
 
     Attributes:
         key: its ``venue:symbol``.
-        skip_through, market, last_ts, minute, closed_part, closed_until_ms: as in the instrument's state.
+        since: sequence of the first record that it knows of; 0 if it comes from the board, which knows of all.
+        skip_through: as in the instrument's state.
+    """
+
+    key: str
+    since: int
+    skip_through: int
+
+
+class InstrumentCheckpoint(InstrumentHead, array_like=True):
+    """One instrument.
+
+    Attributes:
+        market, last_ts, minute, closed_part, closed_until_ms: as in the instrument's state.
         lanes: packed :class:`LaneState` by interval label.
         event: what an unfinished event has done so far.
         matched: names of the traders that match.
         signalled: venue time of the last signal, by name of the traders that have a cooldown.
         replay: by interval label, closed bars to compute its columns from.
         silent: names of the traders whose match at the next record's outset is no news.
+        waiting: names of the traders to decide at the next record of their inputs, whatever it changes.
     """
 
-    key: str
-    skip_through: int
     market: list[float]
     last_ts: int
     minute: Bar | None
@@ -87,20 +103,33 @@ class InstrumentCheckpoint(msgspec.Struct, array_like=True):
     signalled: dict[str, int]
     replay: dict[str, ClosedBars]
     silent: list[str]
+    waiting: list[str]
+
+
+TraderIdentity = tuple[int, str, str, str]
+"""What a trader's match state depends on: revision, rule, when it is decided, default interval."""
 
 
 class EngineCheckpoint(msgspec.Struct, array_like=True):
-    """A whole engine. ``traders`` holds, by name, what a match state depends on."""
+    """A whole engine.
+
+    Attributes:
+        traders: who was there, packed: :data:`TraderIdentity` by name.
+        instruments: packed :class:`InstrumentCheckpoint` by row; names in them that are no traders mean nothing.
+    """
 
     version: int
     source: str
     tape: str
     position: int
-    traders: dict[str, tuple[int, str, str, str]]
+    traders: msgspec.Raw
     counters: Counters
-    instruments: dict[int, InstrumentCheckpoint]
+    instruments: dict[int, msgspec.Raw]
 
 
 ENCODER = msgspec.msgpack.Encoder()
 DECODER = msgspec.msgpack.Decoder(EngineCheckpoint)
+TRADERS_DECODER = msgspec.msgpack.Decoder(dict[str, TraderIdentity])
+HEAD_DECODER = msgspec.msgpack.Decoder(InstrumentHead)
+INSTRUMENT_DECODER = msgspec.msgpack.Decoder(InstrumentCheckpoint)
 LANE_DECODER = msgspec.msgpack.Decoder(LaneState)

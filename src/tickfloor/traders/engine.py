@@ -4,8 +4,9 @@ Results depend on the records and the traders alone: not on how the records are 
 on how the traders are spread over engines.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isfinite
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,17 +15,38 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.records import RECORD, RECORD_BYTES, Flag, Kind
 from tickfloor.contracts.signals import Signal, signal_id
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.traders.checkpoint import DECODER, ENCODER, VERSION, EngineCheckpoint, InstrumentCheckpoint
+from tickfloor.traders.checkpoint import (
+    DECODER,
+    ENCODER,
+    TRADERS_DECODER,
+    VERSION,
+    EngineCheckpoint,
+    TraderIdentity,
+)
 from tickfloor.traders.columns import Columns
 from tickfloor.traders.instrument_state import InstrumentState
-from tickfloor.traders.language.plan import interval_of, plan
+from tickfloor.traders.language.plan import Plan, interval_of
 from tickfloor.traders.layout import Layout
+from tickfloor.traders.plans import TradersRefusedError, planned, plans_of
 from tickfloor.traders.resync import Carried, InstrumentView, resynchronised
 from tickfloor.traders.rule import Rule
+from tickfloor.traders.saved import SavedInstrument
 from tickfloor.traders.statistics import Counters, EngineStatistics
 
 _CLOCK = int(Kind.CLOCK)
 _MORE = int(Flag.MORE)
+
+
+class MatchesNow(NamedTuple):
+    """What traders match at one moment.
+
+    Attributes:
+        matches: keys of the instruments that each trader matches; traders that match none are left out.
+        evaluations: rules tested, one for each pair of trader and instrument.
+    """
+
+    matches: dict[str, tuple[str, ...]]
+    evaluations: int
 
 
 class Engine:
@@ -42,11 +64,15 @@ class Engine:
         self._describe = describe
         self._columns = Columns()
         self._rules: dict[str, Rule] = {}
-        self._layouts: dict[tuple[str, ...], Layout] = {}
+        self._names: frozenset[str] = frozenset()
+        self._packed_traders: msgspec.Raw | None = None
+        self._by_symbols: dict[tuple[str, ...], list[Rule]] = {}
+        self._layouts: dict[tuple[tuple[str, ...], ...], Layout] = {}
+        """by the lists of symbols of their traders"""
         self._instruments: dict[int, Instrument] = {}
         self._states: dict[int, InstrumentState | None] = {}
         """per row seen since the traders last changed; None where no trader applies"""
-        self._saved: dict[int, InstrumentCheckpoint] = {}
+        self._saved: dict[int, SavedInstrument] = {}
         """rows not seen since then, as they were"""
         self._counters = Counters()
         self._position = 0
@@ -59,18 +85,28 @@ class Engine:
     # Traders
 
     def add(self, spec: TraderSpec) -> None:
-        """Add a trader; it starts unknown everywhere.
+        """Add a trader; it starts unknown everywhere. One that is there already, the same in all, stays as it is.
 
         Raises:
             RuleError: its rule is not valid.
             ValueError: its name is taken, or its interval is none.
         """
-        if spec.name in self._rules:
-            raise ValueError(f"there is a trader {spec.name} already; remove it first, or choose another name")
-        planned = plan(spec)
-        self._put_away()
-        self._columns.acquire(planned.columns)
-        self._rules[spec.name] = Rule(spec, planned, self._columns)
+        held = self._rules.get(spec.name)
+        if held is not None and held.spec != spec:
+            raise ValueError(f"there is a trader {spec.name} already; update or remove it, or choose another name")
+        if held is None:
+            self._change((), [(spec, planned(spec))])
+
+    def update(self, spec: TraderSpec) -> None:
+        """Put a trader in the place of the one of its name; if it differs in anything it starts unknown everywhere.
+
+        Raises:
+            KeyError: there is none of that name.
+            RuleError: its rule is not valid; the trader that was there runs on.
+            ValueError: its interval is none; as above.
+        """
+        if self._rules[spec.name].spec != spec:
+            self._change([spec.name], [(spec, planned(spec))])
 
     def remove(self, name: str) -> None:
         """Remove a trader and what is known of its matches.
@@ -78,42 +114,116 @@ class Engine:
         Raises:
             KeyError: there is none of that name.
         """
-        rule = self._rules[name]
+        self._change([self._rules[name].spec.name], ())
+
+    def sync(self, specs: Iterable[TraderSpec]) -> None:
+        """Run exactly these traders; those that are there already, the same in all, are not disturbed.
+
+        Raises:
+            TradersRefusedError: naming those whose rule is not valid or whose name stands twice; nothing has changed.
+        """
+        wanted: dict[str, TraderSpec] = {}
+        for spec in specs:
+            if wanted.setdefault(spec.name, spec) != spec:
+                raise TradersRefusedError({spec.name: "there are two of this name; choose another for one of them"})
+        new = [spec for name, spec in wanted.items() if name not in self._rules or self._rules[name].spec != spec]
+        changed = {spec.name for spec in new}
+        gone = [name for name in self._rules if name not in wanted or name in changed]
+        if gone or new:
+            self._change(gone, list(zip(new, plans_of(new), strict=True)))
+
+    def _change(self, gone: Collection[str], new: Collection[tuple[TraderSpec, Plan]]) -> None:
+        """Take traders out and put others in; what is known of those that stay outlasts it."""
         self._put_away()
-        del self._rules[name]
-        self._columns.release(rule.plan.columns)
-        for saved in self._saved.values():
-            saved.matched = [matched for matched in saved.matched if matched != name]
-            saved.silent = [silent for silent in saved.silent if silent != name]
-            saved.signalled.pop(name, None)
+        for name in gone:
+            self._columns.release(self._rules.pop(name).plan.columns)
+        for _, plan in new:
+            self._columns.acquire(plan.columns)
+        for spec, plan in new:
+            self._rules[spec.name] = Rule(spec, plan, self._columns)
+        if gone:
+            forgotten = frozenset(gone)
+            for saved in self._saved.values():
+                saved.forget(forgotten)
+        self._names = frozenset(self._rules)
+        self._packed_traders = None
+        self._by_symbols = {}
+        for rule in self._rules.values():
+            self._by_symbols.setdefault(rule.spec.symbols, []).append(rule)
 
     def _put_away(self) -> None:
         """Keep every instrument as plain data until its next record, because its columns get other slots."""
         for row, state in self._states.items():
             if state is not None:
-                self._saved[row] = state.checkpoint()
+                self._saved[row] = SavedInstrument([(self._names, state.packed())])
         self._states.clear()
         self._layouts.clear()
 
-    def _open(self, row: int) -> InstrumentState | None:
+    def _open(self, row: int, sequence: int) -> InstrumentState | None:
         """Return the state of a row that was not seen since the traders last changed."""
-        instrument, rules = self._instrument(row)
-        saved = self._saved.pop(row, None)
+        layout = self._layout(row)
+        saved = self._saved.get(row)
         state = None
-        if rules:
-            names = tuple(rule.spec.name for rule in rules)
-            if names not in self._layouts:
-                self._layouts[names] = Layout(rules, self._columns)
-            state = InstrumentState(instrument, self._layouts[names], self._counters, saved)
+        if layout is not None:
+            instrument, counters = self._instrument(row), self._counters
+            if saved is None:
+                state = InstrumentState(instrument, layout, counters, since=sequence)
+            else:
+                state = InstrumentState(instrument, layout, counters, saved.state(), saved.known())
+        self._saved.pop(row, None)
         self._states[row] = state
         return state
 
-    def _instrument(self, row: int) -> tuple[Instrument, list[Rule]]:
-        """Return the instrument of a row and the traders that apply to it."""
+    def _instrument(self, row: int) -> Instrument:
         instrument = self._instruments.get(row)
         if instrument is None:
             instrument = self._instruments[row] = self._describe(row)
-        return instrument, [rule for rule in self._rules.values() if rule.spec.applies_to(instrument)]
+        return instrument
+
+    def _layout(self, row: int) -> Layout | None:
+        """Return the layout of the traders that apply to a row's instrument, or None if there are none."""
+        instrument = self._instrument(row)
+        # Traders with the same symbols apply to the same instruments, and most have the same.
+        fitting = tuple(symbols for symbols, rules in self._by_symbols.items() if rules[0].spec.applies_to(instrument))
+        if fitting and fitting not in self._layouts:
+            rules = [rule for symbols in fitting for rule in self._by_symbols[symbols]]
+            self._layouts[fitting] = Layout(rules, self._columns)
+        return self._layouts[fitting] if fitting else None
+
+    def run(self, names: Collection[str] = ()) -> MatchesNow:
+        """Test traders, all without ``names``, on every instrument that the tape has shown so far.
+
+        A per-tick rule is tested on the columns as they are, an at-close rule on those of the last closed bars, which
+        those of other intervals may have moved since it was decided. No signal comes of it and nothing is changed.
+
+        Raises:
+            KeyError: there is no trader of one of the names.
+            CheckpointError: an instrument that has had no record since it was restored cannot be opened.
+        """
+        wanted = frozenset(names) or self._names
+        for name in wanted:
+            if name not in self._rules:
+                raise KeyError(name)
+        matches: dict[str, list[str]] = {}
+        evaluations = 0
+        for row in sorted({*self._saved, *self._states}):
+            state = self._states[row] if row in self._states else self._copy(row)
+            if state is None:
+                continue
+            found = state.matches_now(wanted)
+            evaluations += len(found)
+            for name, holds in found.items():
+                if holds:
+                    matches.setdefault(name, []).append(state.instrument.key)
+        return MatchesNow({name: tuple(matches[name]) for name in sorted(matches)}, evaluations)
+
+    def _copy(self, row: int) -> InstrumentState | None:
+        """Return what a row's state would be if it were opened."""
+        layout = self._layout(row)
+        if layout is None:
+            return None
+        saved = self._saved[row]
+        return InstrumentState(self._instrument(row), layout, Counters(), saved.state(), saved.known())
 
     # Records
 
@@ -135,7 +245,7 @@ class Engine:
             try:
                 state = states[row]
             except KeyError:
-                state = self._open(row)
+                state = self._open(row, sequence)
             if state is None or sequence <= state.skip_through:
                 continue
             state.apply(kind, code, flags, ts_event, a, b, c, d)
@@ -184,50 +294,87 @@ class Engine:
     # State
 
     def checkpoint(self) -> bytes:
-        """Return everything needed to go on from :attr:`position` in another engine."""
-        instruments = dict(self._saved)
+        """Return everything needed to go on from :attr:`position` in other engines.
+
+        Raises:
+            CheckpointError: an instrument that has had no record since it was restored cannot be read.
+        """
+        instruments = {row: saved.packed(self._names) for row, saved in self._saved.items()}
         for row, state in self._states.items():
             if state is not None:
-                instruments[row] = state.checkpoint()
+                instruments[row] = state.packed()
+        if self._packed_traders is None:
+            identities = {name: _identity(self._rules[name].spec) for name in sorted(self._rules)}
+            self._packed_traders = msgspec.Raw(ENCODER.encode(identities))
         return ENCODER.encode(
             EngineCheckpoint(
                 version=VERSION,
                 source=self._source,
                 tape=self._tape,
                 position=self._position,
-                traders={name: _identity(self._rules[name].spec) for name in sorted(self._rules)},
+                traders=self._packed_traders,
                 counters=self._counters,
                 instruments=dict(sorted(instruments.items())),
             )
         )
 
-    def restore(self, blob: bytes) -> None:
-        """Go on where the engine that gave the checkpoint was; add this engine's traders first.
+    def restore(self, blobs: Sequence[bytes]) -> None:
+        """Go on where the engines were that gave these checkpoints; add this engine's traders first.
 
-        Traders that it did not have, or that have changed since, start unknown; traders it had and this one has
-        not are dropped.
+        The traders of one engine may be spread over several and those of several be brought together: columns and
+        market are taken from whoever knows them for the longest time. Traders that none of the engines had, or that
+        have changed since, start unknown; traders they had and this one has not are dropped. An engine's counters
+        go on where its first trader by name is, so that the sum over all engines stays the same.
 
         Raises:
-            CheckpointError: it is damaged, or of another version or tape.
+            CheckpointError: there is none, one is damaged or of another version or tape, they are of several
+                positions, or one of an instrument is ahead of the others; the engine is as it was.
         """
+        decoded = [self._decoded(blob) for blob in blobs]
+        positions = sorted({checkpoint.position for checkpoint, _ in decoded})
+        if len(positions) != 1:
+            raise CheckpointError(
+                f"checkpoints of positions {', '.join(map(str, positions))} do not belong together; take all at one"
+                if positions
+                else "there is no checkpoint to restore; start without"
+            )
+        (position,) = positions
+        waiting = {name: _identity(rule.spec) for name, rule in self._rules.items()}
+        instruments: dict[int, SavedInstrument] = {}
+        counters = Counters()
+        for checkpoint, traders in decoded:
+            known = frozenset(name for name, identity in traders.items() if waiting.get(name) == identity)
+            for name in known:
+                del waiting[name]
+            if known == self._names:
+                known = self._names
+            for row, packed in checkpoint.instruments.items():
+                # Copied: otherwise one silent instrument keeps the whole checkpoint in memory.
+                part = (known, packed.copy())
+                if row in instruments:
+                    instruments[row].add(part)
+                else:
+                    instruments[row] = SavedInstrument([part])
+            if min(traders, default=None) in self._names:
+                counters.add(checkpoint.counters)
+        for saved in instruments.values():
+            saved.check(position)
+        self._states.clear()
+        self._saved = instruments
+        self._position = position
+        self._counters = counters
+
+    def _decoded(self, blob: bytes) -> tuple[EngineCheckpoint, dict[str, TraderIdentity]]:
         try:
-            saved = DECODER.decode(blob)
+            checkpoint = DECODER.decode(blob)
+            if (checkpoint.version, checkpoint.tape) != (VERSION, self._tape):
+                raise CheckpointError(
+                    f"the checkpoint is of version {checkpoint.version} and tape {checkpoint.tape}, "
+                    f"not {VERSION} and {self._tape}; start without it"
+                )
+            return checkpoint, TRADERS_DECODER.decode(checkpoint.traders)
         except msgspec.MsgspecError as error:
             raise CheckpointError(f"the checkpoint cannot be read ({error}); start without it") from error
-        if (saved.version, saved.tape) != (VERSION, self._tape):
-            raise CheckpointError(
-                f"the checkpoint is of version {saved.version} and tape {saved.tape}, "
-                f"not {VERSION} and {self._tape}; start without it"
-            )
-        known = {name for name, rule in self._rules.items() if saved.traders.get(name) == _identity(rule.spec)}
-        for instrument in saved.instruments.values():
-            instrument.matched = [name for name in instrument.matched if name in known]
-            instrument.silent = [name for name in instrument.silent if name in known]
-            instrument.signalled = {name: at for name, at in instrument.signalled.items() if name in known}
-        self._states.clear()
-        self._saved = saved.instruments
-        self._position = saved.position
-        self._counters = saved.counters
 
     def resync(self, position: int, rows: Mapping[int, InstrumentView]) -> None:
         """Go on at ``position`` after a hole, from the board; nothing is signalled for the hole.
@@ -235,17 +382,21 @@ class Engine:
         Instruments that the board does not have start anew. Cooldowns stay. Columns are computed from the closed
         bars at each instrument's next record.
         """
-        carried = {row: Carried(saved.matched, saved.signalled) for row, saved in self._saved.items()}
+        carried: dict[int, Carried] = {}
+        for row, saved in self._saved.items():
+            state_then = saved.state()
+            carried[row] = Carried(state_then.matched, state_then.signalled)
         carried |= {row: state.carried() for row, state in self._states.items() if state is not None}
         intervals = {interval_of(column) for rule in self._rules.values() for column in rule.plan.columns}
         self._states.clear()
         self._saved.clear()
         for row, view in rows.items():
-            instrument, rules = self._instrument(row)
-            if rules:
-                names = [rule.spec.name for rule in rules]
+            layout = self._layout(row)
+            if layout is not None:
                 kept = carried.get(row, Carried([], {}))
-                self._saved[row] = resynchronised(instrument.key, view, intervals, names, kept)
+                state = resynchronised(self._instrument(row).key, view, intervals, layout.names, kept)
+                packed = msgspec.Raw(ENCODER.encode(state))
+                self._saved[row] = SavedInstrument([(self._names, packed)])
         self._position = position
         self._counters.resyncs += 1
 
@@ -264,6 +415,6 @@ def _known(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def _identity(spec: TraderSpec) -> tuple[int, str, str, str]:
+def _identity(spec: TraderSpec) -> TraderIdentity:
     """Return what a trader's match state depends on."""
     return spec.revision, spec.rule, spec.when, spec.interval

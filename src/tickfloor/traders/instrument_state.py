@@ -1,6 +1,9 @@
 """One instrument in one engine: what its records have made of its columns, and which traders match."""
 
 from collections.abc import Collection
+from itertools import compress
+
+import msgspec
 
 from tickfloor.contracts.errors import CheckpointError
 from tickfloor.contracts.instruments import Instrument
@@ -8,11 +11,20 @@ from tickfloor.contracts.intervals import LABELS, Interval
 from tickfloor.contracts.records import Flag, Kind, Side, StatsPart
 from tickfloor.indicators.protocol import LIMIT, NAN
 from tickfloor.market.bars import LONGER, FormingBars, start_of
-from tickfloor.traders.checkpoint import NEVER, EventState, InstrumentCheckpoint, LateTrade
+from tickfloor.traders.checkpoint import (
+    ENCODER,
+    LANE_DECODER,
+    NEVER,
+    EventState,
+    InstrumentCheckpoint,
+    LaneState,
+    LateTrade,
+)
 from tickfloor.traders.evaluate import Frame
 from tickfloor.traders.lane import Frames, Lane
 from tickfloor.traders.language.vocabulary import Input, MarketColumn
-from tickfloor.traders.layout import Layout
+from tickfloor.traders.layout import LaneProgram, Layout
+from tickfloor.traders.merge import merged_lanes
 from tickfloor.traders.resync import Carried, unpacked
 from tickfloor.traders.statistics import Counters
 
@@ -46,8 +58,9 @@ _VOLUME_COLUMNS = (MarketColumn.VOLUME_24H, MarketColumn.QUOTE_VOLUME_24H, Marke
 class InstrumentState:
     """Applies the records of one instrument and decides its traders at the end of each event.
 
-    With ``saved`` it goes on from there, as far as the columns and traders are still here; a
-    :class:`~tickfloor.contracts.errors.CheckpointError` says that it was saved for another instrument.
+    With ``saved`` it goes on from there, as far as the columns and traders are still here; traders that are not
+    ``known`` there start unknown. A :class:`~tickfloor.contracts.errors.CheckpointError` says that it was saved for
+    another instrument. Without, it begins with the record of sequence ``since``.
 
     Attributes:
         skip_through: records up to this sequence are contained in the state already.
@@ -56,17 +69,26 @@ class InstrumentState:
 
     __slots__ = (
         "_closed_until_ms", "_counters", "_event", "_forming", "_instrument", "_lanes", "_last_ts", "_layout",
-        "_market", "_matched", "_signalled", "_waiting", "frames", "skip_through",
+        "_market", "_matched", "_packed", "_signalled", "_since", "_waiting", "frames", "skip_through",
     )  # fmt: skip
 
     def __init__(
-        self, instrument: Instrument, layout: Layout, counters: Counters, saved: InstrumentCheckpoint | None = None
+        self,
+        instrument: Instrument,
+        layout: Layout,
+        counters: Counters,
+        saved: InstrumentCheckpoint | None = None,
+        known: Collection[str] = (),
+        *,
+        since: int = 0,
     ) -> None:
         self._instrument = instrument
         self._layout = layout
         self._counters = counters
         self.skip_through = -1
-        self.frames = Frames(layout.width, layout.watches)
+        self.frames = Frames(layout.width, layout.unwatched)
+        self._packed: msgspec.Raw | None = None
+        self._since = since
         self._forming = FormingBars()
         self._closed_until_ms = [NEVER] * len(Interval)
         """end of the last closed bar per interval: a late trade before it that revised nothing came too late"""
@@ -77,14 +99,14 @@ class InstrumentState:
         self._signalled: dict[str, int] = {}
         self._set(MarketColumn.CUMULATIVE_DELTA, 0.0)
         self._lanes: dict[Interval, Lane] = {}
+        self._waiting = set(layout.per_tick)
+        """per-tick rules to decide at the next record of one of their inputs, whatever it changes"""
         if saved is not None:
-            self._restore(saved)
+            self._restore(saved, known)
         else:
             for interval, program in layout.programs.items():
                 self._lanes[interval] = Lane(program, self.frames)
-        self.frames.touched.clear()
-        self._waiting = set(layout.per_tick)
-        """per-tick rules to decide at the next record of one of their inputs, whatever it changes"""
+        self.frames.watches = layout.watches
 
     @property
     def instrument(self) -> Instrument:
@@ -102,6 +124,7 @@ class InstrumentState:
         self, kind: int, code: int, flags: int, ts_event: int, a: float, b: float, c: float, d: float
     ) -> None:
         """Apply one record without deciding anything."""
+        self._packed = None
         if kind == _TRADE:
             self._trade(code, flags, ts_event, a, b)
         elif kind == _QUOTE:
@@ -262,23 +285,32 @@ class InstrumentState:
 
     # State
 
-    def checkpoint(self) -> InstrumentCheckpoint:
-        """Return the state to go on from."""
+    def packed(self) -> msgspec.Raw:
+        """Return the state to go on from; packed anew only after a record."""
+        if self._packed is None:
+            self._packed = msgspec.Raw(ENCODER.encode(self._checkpoint()))
+        return self._packed
+
+    def _checkpoint(self) -> InstrumentCheckpoint:
         forming = self._forming
+        names = self._layout.names
         return InstrumentCheckpoint(
             key=self._instrument.key,
+            since=self._since,
             skip_through=self.skip_through,
-            market=list(self._market),
+            market=self._market,
             last_ts=self._last_ts,
-            minute=forming.minute and list(forming.minute),
-            closed_part=[part and list(part) for part in forming.closed_part],
-            closed_until_ms=list(self._closed_until_ms),
+            minute=forming.minute,
+            closed_part=forming.closed_part,
+            closed_until_ms=self._closed_until_ms,
             lanes={interval.label: lane.packed() for interval, lane in self._lanes.items()},
             event=self._event,
             matched=self._names_matched(),
-            signalled=dict(self._signalled),
+            signalled=self._signalled,
             replay={},
             silent=[],
+            # What is touched in an unfinished event, its inputs will have decided as well.
+            waiting=[names[index] for index in sorted(self._waiting | self.frames.touched)],
         )
 
     def carried(self) -> Carried:
@@ -286,14 +318,26 @@ class InstrumentState:
         return Carried(self._names_matched(), dict(self._signalled))
 
     def _names_matched(self) -> list[str]:
-        return [rule.spec.name for rule, holds in zip(self._layout.rules, self._matched, strict=True) if holds]
+        return list(compress(self._layout.names, self._matched))
 
-    def _restore(self, saved: InstrumentCheckpoint) -> None:
+    def matches_now(self, wanted: Collection[str]) -> dict[str, bool]:
+        """Return whether each of the wanted traders matches the present columns, by name; this decides nothing."""
+        frames = self.frames
+        return {
+            rule.spec.name: rule.test(frames.closed, frames.before)
+            if rule.at_close
+            else rule.test(frames.now, frames.closed)
+            for rule in self._layout.rules
+            if rule.spec.name in wanted
+        }
+
+    def _restore(self, saved: InstrumentCheckpoint, known: Collection[str]) -> None:
         if saved.key != self._instrument.key:
             raise CheckpointError(
                 f"the checkpoint's row {self._instrument.id} is {saved.key}, here it is {self._instrument.key}; "
                 "start without the checkpoint"
             )
+        self._since = saved.since
         self.skip_through = saved.skip_through
         self._last_ts = saved.last_ts
         for column, value in zip(MarketColumn, saved.market, strict=True):
@@ -301,22 +345,30 @@ class InstrumentState:
         self._forming.minute = saved.minute
         self._forming.closed_part = saved.closed_part
         self._closed_until_ms = saved.closed_until_ms
-        self._lanes = {
-            interval: Lane(program, self.frames, saved.lanes.get(LABELS[interval]))
-            for interval, program in self._layout.programs.items()
-        }
-        for interval, lane in self._lanes.items():
-            bars = saved.replay.get(interval.label)
-            if bars is not None:
-                lane.replay(unpacked(bars), trimmed=bars.trimmed)
+        for interval, program in self._layout.programs.items():
+            self._lanes[interval] = Lane(program, self.frames, self._lane_state(program, saved))
         self._show_forming()
         self._event = saved.event
-        matched = set(saved.matched)
-        self._matched = [rule.spec.name in matched for rule in self._layout.rules]
-        names = {rule.spec.name for rule in self._layout.rules}
-        self._signalled = {name: at for name, at in saved.signalled.items() if name in names}
+        places = self._layout.places
+        for name in saved.matched:
+            if name in places:
+                self._matched[places[name]] = True
+        self._signalled = {name: at for name, at in saved.signalled.items() if name in places}
+        undecided = (places.keys() - known).union(saved.waiting)
+        self._waiting &= {place for name in undecided if (place := places.get(name)) is not None}
         if saved.silent:
-            silent = {index for index, rule in enumerate(self._layout.rules) if rule.spec.name in saved.silent}
+            silent = {places[name] for name in saved.silent if name in places}
             self._match_silently(
                 silent.intersection(self._layout.per_tick), silent.intersection(self._layout.at_close_alone)
             )
+
+    def _lane_state(self, program: LaneProgram, saved: InstrumentCheckpoint) -> LaneState | None:
+        label = LABELS[program.interval]
+        packed = saved.lanes.get(label)
+        state = None if packed is None else LANE_DECODER.decode(packed)
+        bars = saved.replay.get(label)
+        if bars is None:
+            return state
+        lane = Lane(program, self.frames)
+        lane.replay(unpacked(bars), trimmed=bars.trimmed)
+        return lane.state() if state is None else merged_lanes([state, lane.state()])

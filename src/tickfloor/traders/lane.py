@@ -8,7 +8,7 @@ from tickfloor.contracts.intervals import Interval
 from tickfloor.indicators.catalogue import INDICATORS
 from tickfloor.indicators.protocol import NAN, REVISABLE_BARS, Indicator
 from tickfloor.market.bars import BUY_VOLUME, START_MS, VOLUME, revise, start_of
-from tickfloor.traders.checkpoint import ENCODER, LANE_DECODER, LaneState, LateTrade
+from tickfloor.traders.checkpoint import ENCODER, LaneState, LateTrade
 from tickfloor.traders.evaluate import Frame
 from tickfloor.traders.language.vocabulary import DELTA, Input
 from tickfloor.traders.layout import IndicatorStep, LaneProgram, ValueStep, Watch
@@ -59,6 +59,7 @@ class Lane:
 
     __slots__ = (
         "_bars",
+        "_closes",
         "_columns",
         "_frames",
         "_indicators",
@@ -66,18 +67,21 @@ class Lane:
         "_packed",
         "_program",
         "_shows_forming",
+        "_since",
         "_steps",
         "_trimmed",
     )
 
-    def __init__(self, program: LaneProgram, frames: Frames, packed: bytes | None = None) -> None:
-        state = None if packed is None else LANE_DECODER.decode(packed)
+    def __init__(self, program: LaneProgram, frames: Frames, state: LaneState | None = None) -> None:
         self._packed: bytes | None = None
         self._program = program
         self._frames = frames
         self._bars: list[Bar] = [array("d", bar).tolist() for bar in state.bars] if state else []
         self._trimmed = state.trimmed if state else False
         self._columns = _rows(program.keys, state) if state else []
+        self._closes = state.closes if state else 0
+        begun = dict(zip(state.keys, state.since, strict=True)) if state else {}
+        self._since = [begun.get(key, self._closes) for key in program.keys]
         self._noted_places = [program.slots.index(slot) for slot, _ in (*program.noted, *program.noted_after)]
         self._indicators: dict[str, Indicator] = {}
         self._steps = [self._step(step, state) for step in program.steps]
@@ -101,18 +105,20 @@ class Lane:
     def packed(self) -> bytes:
         """Return the state to go on from, apart from the forming bar; packed anew only after a bar has closed."""
         if self._packed is None:
-            self._packed = ENCODER.encode(
-                LaneState(
-                    bars=[array("d", bar).tobytes() for bar in self._bars],
-                    trimmed=self._trimmed,
-                    keys=self._program.keys,
-                    rows=[row.tobytes() for row in self._columns],
-                    indicators={
-                        key: array("d", indicator.state()).tobytes() for key, indicator in self._indicators.items()
-                    },
-                )
-            )
+            self._packed = ENCODER.encode(self.state())
         return self._packed
+
+    def state(self) -> LaneState:
+        """Return the state to go on from, apart from the forming bar."""
+        return LaneState(
+            bars=[array("d", bar).tobytes() for bar in self._bars],
+            trimmed=self._trimmed,
+            closes=self._closes,
+            keys=self._program.keys,
+            since=self._since,
+            rows=[row.tobytes() for row in self._columns],
+            indicators={key: array("d", indicator.state()).tobytes() for key, indicator in self._indicators.items()},
+        )
 
     def refresh(self, bar: Bar) -> None:  # hot path
         """Show the forming bar."""
@@ -164,12 +170,15 @@ class Lane:
         unknown = [NAN] * len(self._noted_places)
         for bar in bars:
             self._commit(bar, unknown)
+        for place in self._noted_places:
+            self._since[place] = self._closes
         self._trimmed |= trimmed
         self._show_closed()
 
     def _commit(self, bar: Bar, noted: Sequence[float]) -> None:
         program = self._program
         self._packed = None
+        self._closes += 1
         self._bars.append(bar)
         self._trim()
         closed = self._frames.closed
@@ -247,6 +256,7 @@ class Lane:
         if not bars:
             return []
         rows = self._columns[-bars:]
+        self._closes -= bars
         del self._bars[-bars:]
         del self._columns[-bars:]
         for indicator in self._indicators.values():

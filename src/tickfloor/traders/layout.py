@@ -125,10 +125,12 @@ class Layout:
 
     Attributes:
         rules: in order of name.
-        tests, inputs: of the rules, aligned with them.
+        places: the rules' places in this order, by name.
+        names, tests, inputs: of the rules, aligned with them.
         programs: per interval that has columns.
         market: per market column, the slots it is shown in.
         watches: per slot, who watches it among the per-tick rules, or None.
+        unwatched: as watches, with nobody.
         per_tick: the rules decided at records.
         at_close: per interval, the at-close rules decided at its closes.
         at_close_alone: the at-close rules whose columns change at their own closes only, apart from revisions.
@@ -137,12 +139,14 @@ class Layout:
     """
 
     __slots__ = (
-        "at_close", "at_close_alone", "crossed", "inputs", "market", "per_tick", "programs", "rules", "tests",
-        "watches", "width",
+        "at_close", "at_close_alone", "crossed", "inputs", "market", "names", "per_tick", "places", "programs",
+        "rules", "tests", "unwatched", "watches", "width",
     )  # fmt: skip
 
     def __init__(self, rules: Sequence[Rule], columns: Columns) -> None:
         self.rules = tuple(sorted(rules, key=lambda rule: rule.spec.name))
+        self.names = tuple(rule.spec.name for rule in self.rules)
+        self.places = {name: place for place, name in enumerate(self.names)}
         self.width = columns.width
         self.tests = [rule.test for rule in self.rules]
         self.inputs = [int(rule.plan.inputs) for rule in self.rules]
@@ -170,6 +174,7 @@ class Layout:
             elif rule.plan.crosses:
                 self.crossed[rule.plan.interval].append(index)
         self.watches = self._watches(columns)
+        self.unwatched: list[Watch | None] = [None] * self.width
 
     def _watches(self, columns: Columns) -> list[Watch | None]:
         always: list[set[int]] = [set() for _ in range(self.width)]

@@ -74,8 +74,10 @@ def resynchronised(
             closed_until[interval] = int(bars[-1][START_MS]) + interval.ms
     minute = view.minute
     parts = [view.closed_parts.get(interval) for interval in Interval]
+    names = list(traders)
     return InstrumentCheckpoint(
         key=key,
+        since=0,
         skip_through=view.sequence,
         market=[_market(view, column) for column in MarketColumn],
         last_ts=view.last_ts_event if view.last == view.last else NEVER,
@@ -91,7 +93,8 @@ def resynchronised(
             for interval, bars in view.bars.items()
             if bars and interval in intervals
         },
-        silent=list(traders),
+        silent=names,
+        waiting=names,
     )
 
 

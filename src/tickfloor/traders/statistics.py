@@ -17,6 +17,11 @@ class Counters(msgspec.Struct):
     malformed: int = 0
     resyncs: int = 0
 
+    def add(self, other: "Counters") -> None:
+        """Add another engine's counts."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
 
 class EngineStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """An engine at one moment.

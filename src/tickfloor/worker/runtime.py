@@ -5,43 +5,51 @@ import select
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from tickfloor.contracts.errors import TickfloorError
-from tickfloor.contracts.messages import (
-    Applied,
+from tickfloor.contracts.commands import (
     Cleanup,
-    CleanupComplete,
-    Command,
     CommandBody,
+    Configure,
+    GetStatus,
     Init,
     Inspect,
     Inspected,
-    Ready,
+    Ping,
+    Pong,
+    Progress,
     Result,
-    ToWorker,
-    WorkerFailed,
+    WorkerReport,
 )
+from tickfloor.contracts.errors import TickfloorError
+from tickfloor.contracts.events import LogLine, Ready, WorkerFailed
+from tickfloor.contracts.message import Message
+from tickfloor.contracts.messages import PROTOCOL_VERSION, Command, Lane, ToWorker
 from tickfloor.contracts.settings import WorkerSettings
-from tickfloor.worker.channel import Channel, worker_end
+from tickfloor.contracts.traders import TradersHeld
+from tickfloor.worker.channel import Channel, Unintelligible, worker_end
+from tickfloor.worker.effects import Effects
+from tickfloor.worker.fence import Fence
+from tickfloor.worker.inbox import Inbox, Later
+from tickfloor.worker.leftovers import leftovers
 from tickfloor.worker.log import Log
+from tickfloor.worker.metrics import Metrics
+from tickfloor.worker.vitals import Vitals
 
+_TELEMETRY_BACKLOG = 1000
 _LAST_WORDS = 5.0
 """Seconds that a leaving worker gives its messages to be taken."""
-
-
-class Later(Exception):  # noqa: N818 - not an error: the command is applied, and answered, by a later step
-    """Raised by a command handler whose effect takes time; it answers with Runtime.applied itself."""
 
 
 class Worker(Protocol):
     """The domain half of a worker process."""
 
     def apply(self, sequence: int, body: CommandBody) -> Result | None:
-        """Apply a command other than Init and Cleanup.
+        """Apply a command that not every worker knows.
 
         Raises:
             Later: it will be answered with :meth:`Runtime.applied` when it is done.
@@ -57,6 +65,15 @@ class Worker(Protocol):
     def wait(self, seconds: float) -> None:
         """Sleep until there may be work or a message, at most so long."""
 
+    def progress(self) -> Progress:
+        """Return how far the work is; cheap."""
+
+    def traders_held(self) -> TradersHeld | None:
+        """Return what traders run here, of a worker that runs traders."""
+
+    def details(self) -> dict[str, float]:
+        """Return the figures of this worker's kind."""
+
     def close(self) -> None:
         """Let go of everything."""
 
@@ -68,24 +85,41 @@ class Runtime:
     """One worker process.
 
     Attributes:
-        slot, incarnation: who this is.
+        slot, incarnation: who this is; epoch: of the supervisor that started it.
         run_id: of every segment of this floor.
         descriptors: what the supervisor handed over, by name.
+        log, metrics: what the worker says about itself.
+        effects: whether something may be done to the world outside.
+        vitals: what the supervisor sees without asking.
     """
 
     def __init__(
-        self, *, slot: str, incarnation: int, run_id: int, connection: socket.socket, descriptors: Mapping[str, int]
+        self,
+        *,
+        slot: str,
+        incarnation: int,
+        epoch: int,
+        run_id: int,
+        connection: socket.socket,
+        descriptors: Mapping[str, int],
     ) -> None:
         self.slot = slot
         self.incarnation = incarnation
+        self.epoch = epoch
         self.run_id = run_id
         self.descriptors = dict(descriptors)
-        self.channel: Channel[ToWorker, object] = worker_end(connection)  # type: ignore[assignment]
-        self.log = Log(slot, self.channel.send)
-        self._next_command = 1
+        self.channel: Channel[ToWorker, object] = worker_end(connection, f"{slot}.{incarnation}")  # type: ignore[assignment]
+        self.vitals = Vitals(self.descriptors["vitals"])
+        self.effects = Effects(self.descriptors["effects"])
+        self.log = Log(slot, self._say_line)
+        self.metrics = Metrics(self.say_telemetry)
+        fence = Fence(incarnation=incarnation, epoch=epoch)
+        self._lanes = {lane: Inbox(lane, fence=fence, apply=self._apply, reply=self.channel.send) for lane in Lane}
         self._factory: WorkerFactory | None = None
         self._worker: Worker | None = None
         self._leaving = False
+        self._telemetry_dropped = 0
+        self._started = time.monotonic()
         self._poll = select.poll()
         self._poll.register(self.channel, select.POLLIN)
 
@@ -93,27 +127,48 @@ class Runtime:
         """Serve until told to clean up, or until the supervisor is gone; return the exit code."""
         try:
             self._factory = load()
-            while not self._leaving:
-                self.poll_messages()
-                if self.stopping:
-                    break
-                busy = self._worker is not None and self._worker.step()
-                self.channel.flush()
-                # A long step hears the supervisor, and may have been told to leave.
-                if not busy and not self._leaving:
-                    self._wait(1.0)
+            while self._turn():
+                pass
         except Exception as error:  # noqa: BLE001 - the last place that can say why the worker ends
             self._say_why(error)
             return 1
         return 0
 
+    def _turn(self) -> bool:  # hot path
+        """Hear the supervisor, work, and sleep until there is something to do; say whether to go on."""
+        vitals = self.vitals
+        vitals.begin_step()
+        self.poll_messages()
+        # Within a long step it hears the supervisor, too, and may have been told to leave.
+        busy = not self._is_over() and self._worker is not None and self._worker.step()
+        if self._is_over():
+            return False
+        vitals.end_step()
+        if self.channel.flush():
+            # A delta that is dropped would be lost for good: it waits until there is room.
+            self.metrics.flush_if_due()
+            self.log.flush_if_due()
+        if not busy:
+            self._wait(1.0)
+        return True
+
+    def _is_over(self) -> bool:
+        return self.stopping
+
     def poll_messages(self) -> None:
         """Take the messages that have come; for use within a long step, too."""
-        for message in self.channel.receive():
+        for correlation_id, message in self.channel.receive():
+            if self._leaving:
+                break
+            self.channel.correlation_id = correlation_id
             if isinstance(message, Command):
-                self._command(message)
+                self._lanes[message.lane].take(message, correlation_id)
+            elif isinstance(message, Unintelligible):
+                self.metrics.increment("messages_unintelligible")
+                self.log.warning("a message was not understood", reason=message.reason)
             elif self._worker is not None:
                 self._worker.receive(message)
+        self.channel.correlation_id = ""
 
     @property
     def stopping(self) -> bool:
@@ -121,8 +176,21 @@ class Runtime:
         return self._leaving or self.channel.closed
 
     def applied(self, sequence: int, result: Result | None = None, error: str = "") -> None:
-        """Answer a command that was put off with :class:`Later`."""
-        self.channel.send(Applied(sequence=sequence, error=error, result=result))
+        """Answer a command that was put off with :class:`~tickfloor.worker.inbox.Later`."""
+        self._lanes[Lane.WORK].answer(sequence, result, error)
+
+    def say_telemetry(self, message: Message) -> None:
+        """Say something about this worker, unless the supervisor is so far behind that it would only pile up."""
+        if self.channel.backlog >= _TELEMETRY_BACKLOG:
+            self._telemetry_dropped += 1
+        else:
+            self.channel.send(message)
+
+    def _say_line(self, line: LogLine) -> None:
+        if line.level == "error":
+            self.channel.send(line)
+        else:
+            self.say_telemetry(line)
 
     def wait_for_message(self, seconds: float) -> None:
         """Sleep until a message comes, at most so long."""
@@ -131,70 +199,88 @@ class Runtime:
     def _wait(self, seconds: float) -> None:
         if self.channel.backlog:
             seconds = min(seconds, 0.01)
+        else:
+            seconds = min(seconds, self.metrics.due_in(), self.log.due_in())
         if self._worker is None:
             self.wait_for_message(seconds)
         else:
             self._worker.wait(seconds)
 
-    def _command(self, command: Command) -> None:
-        if command.sequence != self._next_command:
-            raise TickfloorError(f"command {command.sequence} came where {self._next_command} was due")
-        self._next_command += 1
-        body = command.body
-        try:
-            if isinstance(body, Cleanup):
+    def _apply(self, sequence: int, body: CommandBody) -> Result | None:
+        """Apply what every worker can; the rest is its own."""
+        match body:
+            case Cleanup():
+                self._leaving = True
                 self._clean_up()
-                return
-            if isinstance(body, Init):
-                assert self._factory is not None
-                self._worker = self._factory(self, body.settings)
-                self.channel.send(Ready(pid=os.getpid()))
-                result: Result | None = None
-            elif isinstance(body, Inspect):
-                result = Inspected(modules=tuple(sorted(sys.modules)))
-            else:
-                assert self._worker is not None
-                result = self._worker.apply(command.sequence, body)
-        except Later:
-            return
+                raise Later
+            case Init(settings=settings):
+                self._become(settings)
+                return None
+            case Ping():
+                return self._pong()
+            case GetStatus():
+                return self._report()
+            case Inspect():
+                return Inspected(modules=tuple(sorted(sys.modules)))
+            case Configure(log_level=level):
+                self.log.set_level(level)
+                return None
+        assert self._worker is not None
+        return self._worker.apply(sequence, body)
+
+    def _become(self, settings: WorkerSettings) -> None:
+        assert self._factory is not None
+        try:
+            self._worker = self._factory(self, settings)
         except TickfloorError as error:
-            if isinstance(body, Init):
-                raise
-            self.applied(command.sequence, error=str(error))
-        else:
-            self.applied(command.sequence, result)
+            raise _CannotStartError(error) from error
+        self.channel.send(Ready(pid=os.getpid(), incarnation=self.incarnation, protocol=PROTOCOL_VERSION))
+
+    def _pong(self) -> Pong:
+        if self._worker is None:
+            return Pong(progress=Progress(0, 0))
+        return Pong(progress=self._worker.progress(), traders=self._worker.traders_held())
+
+    def _report(self) -> WorkerReport:
+        inboxes = self._lanes.values()
+        details = {} if self._worker is None else self._worker.details()
+        return WorkerReport(
+            uptime=time.monotonic() - self._started,
+            busy=self.vitals.busy_ns / 1e9,
+            commands=sum(inbox.applied for inbox in inboxes),
+            duplicates=sum(inbox.repeated for inbox in inboxes),
+            threads=threading.active_count(),
+            descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()),
+            details={**details, "telemetry_dropped": self._telemetry_dropped},
+        )
 
     def _clean_up(self) -> None:
-        self._leaving = True
         if self._worker is not None:
             self._worker.close()
-        expected = {self.channel.fileno(), 0, 1, 2}
+        self.log.flush()
+        self.metrics.destroy()
+        for closing in (self.vitals, self.effects):
+            closing.close()
         for fd in self.descriptors.values():
             os.close(fd)
-        threads = tuple(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
-        self.channel.send(CleanupComplete(leaked_threads=threads, leaked_descriptors=_open_descriptors(expected)))
+        self.channel.send(leftovers({self.channel.fileno(), 0, 1, 2}))
         self.channel.flush_within(_LAST_WORDS)
 
     def _say_why(self, error: Exception) -> None:
+        known = error.reason if isinstance(error, _CannotStartError) else error
         self.channel.send(
             WorkerFailed(
-                error=type(error).__name__,
-                message=str(error),
-                traceback="" if isinstance(error, TickfloorError) else traceback.format_exc(),
+                error=type(known).__name__,
+                message=str(known),
+                traceback="" if isinstance(known, TickfloorError) else traceback.format_exc(),
             )
         )
         self.channel.flush_within(_LAST_WORDS)
 
 
-def _open_descriptors(expected: set[int]) -> int:
-    listed = {int(path.name) for path in Path("/proc/self/fd").iterdir()}
-    return sum(_is_open(fd) for fd in listed - expected)
+class _CannotStartError(Exception):
+    """A worker that cannot become what it is to be: not an answer, but its end."""
 
-
-def _is_open(fd: int) -> bool:
-    """Say whether a descriptor is open still; the one that the listing itself used is not."""
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
+    def __init__(self, reason: TickfloorError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason

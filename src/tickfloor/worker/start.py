@@ -38,6 +38,7 @@ def run_worker(
     entry: str,
     slot: str,
     incarnation: int,
+    epoch: int,
     run_id: int,
     supervisor: int,
     forked_by: int,
@@ -53,7 +54,14 @@ def run_worker(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     faulthandler.enable()
-    runtime = Runtime(slot=slot, incarnation=incarnation, run_id=run_id, connection=connection, descriptors=descriptors)
+    runtime = Runtime(
+        slot=slot,
+        incarnation=incarnation,
+        epoch=epoch,
+        run_id=run_id,
+        connection=connection,
+        descriptors=descriptors,
+    )
 
     def load() -> WorkerFactory:
         # By name, and only here, so that the supervisor and the zygote never load domain code.

@@ -6,9 +6,9 @@ import sys
 import threading
 import time
 
+from tickfloor.contracts.commands import Begin, Drain, Progress, StopFeed
 from tickfloor.contracts.errors import StorageError, TickfloorError
-from tickfloor.contracts.messages import Begin, Drain, StopFeed
-from tickfloor.worker.runtime import Later
+from tickfloor.worker.inbox import Later
 
 
 class Plain:
@@ -38,6 +38,15 @@ class Plain:
 
     def wait(self, seconds):
         self.runtime.wait_for_message(seconds)
+
+    def progress(self):
+        return Progress(0, 0)
+
+    def traders_held(self):
+        return None
+
+    def details(self):
+        return {}
 
     def close(self):
         pass

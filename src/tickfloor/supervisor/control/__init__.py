@@ -1,0 +1,1 @@
+"""A running floor seen and steered from outside, through a local socket."""

@@ -1,0 +1,93 @@
+"""Which of the floor's methods each request is for."""
+
+from tickfloor.contracts.traders import TraderSpec
+from tickfloor.supervisor.control.floor_control import ControlRefusedError, FloorControl
+from tickfloor.supervisor.control.replies import ControlReply, RefusalKind
+from tickfloor.supervisor.control.requests import (
+    AddTrader,
+    CleanupWorker,
+    DrainWorker,
+    EmergencyRecover,
+    EmergencyResume,
+    EmergencyStop,
+    ListTraders,
+    ListWorkers,
+    PardonTrader,
+    RemoveTrader,
+    ReplaceWorker,
+    RunTraders,
+    ScaleTraders,
+    ShowLogs,
+    ShowStatistics,
+    ShowWorker,
+    StopWorker,
+    TraceCorrelation,
+    UpdateTrader,
+)
+
+Answerable = (
+    ListWorkers | ShowWorker | ReplaceWorker | DrainWorker | CleanupWorker | StopWorker | ScaleTraders
+    | ShowLogs | TraceCorrelation | ShowStatistics
+    | ListTraders | AddTrader | UpdateTrader | RemoveTrader | PardonTrader | RunTraders
+    | EmergencyStop | EmergencyResume | EmergencyRecover
+)  # fmt: skip
+"""Requests that have one reply."""
+
+_LONGEST_NAME = 200
+
+
+async def answer(floor: FloorControl, request: Answerable, correlation_id: str) -> ControlReply:
+    """Return the floor's reply, or raise what the floor raises."""
+    match request:
+        case ListWorkers():
+            return await floor.list_workers(correlation_id=correlation_id)
+        case ShowWorker():
+            return await floor.show_worker(request.name, correlation_id=correlation_id)
+        case ReplaceWorker():
+            return await floor.replace_worker(request.name, correlation_id=correlation_id)
+        case DrainWorker():
+            return await floor.drain_worker(request.name, correlation_id=correlation_id)
+        case CleanupWorker():
+            return await floor.cleanup_worker(request.name, correlation_id=correlation_id)
+        case StopWorker():
+            return await floor.stop_worker(request.name, correlation_id=correlation_id)
+        case ScaleTraders():
+            return await floor.scale_traders(request.workers, correlation_id=correlation_id)
+        case ShowLogs():
+            return await floor.show_logs(request.worker, request.last, correlation_id=correlation_id)
+        case TraceCorrelation():
+            return await floor.trace(request.id, correlation_id=correlation_id)
+        case ShowStatistics():
+            return await floor.show_statistics(correlation_id=correlation_id)
+        case ListTraders():
+            return await floor.list_traders(correlation_id=correlation_id)
+        case AddTrader():
+            _require_rule(request.spec)
+            return await floor.add_trader(request.spec, correlation_id=correlation_id)
+        case UpdateTrader():
+            _require_rule(request.spec)
+            return await floor.update_trader(request.spec, correlation_id=correlation_id)
+        case RemoveTrader():
+            return await floor.remove_trader(request.name, correlation_id=correlation_id)
+        case PardonTrader():
+            return await floor.pardon_trader(request.name, correlation_id=correlation_id)
+        case RunTraders():
+            return await floor.run_traders(request.names, correlation_id=correlation_id)
+        case EmergencyStop():
+            return await floor.emergency_stop(correlation_id=correlation_id)
+        case EmergencyResume():
+            return await floor.emergency_resume(correlation_id=correlation_id)
+        case EmergencyRecover():
+            return await floor.emergency_recover(correlation_id=correlation_id)
+
+
+def _require_rule(spec: TraderSpec) -> None:
+    """Refuse what is not a rule with a name: a strategy is code, and comes from a local file with the floor only."""
+    if spec.strategy:
+        raise ControlRefusedError(
+            f"trader {spec.name!r} has a strategy; a running floor takes rules only: "
+            "name the strategy in the rules file that the floor is started with",
+            RefusalKind.REFUSED,
+        )
+    if not spec.name.strip() or len(spec.name) > _LONGEST_NAME:
+        raise ControlRefusedError(f"a trader's name has between 1 and {_LONGEST_NAME} characters", RefusalKind.INVALID)

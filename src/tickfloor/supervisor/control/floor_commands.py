@@ -1,0 +1,347 @@
+"""What a running floor does when it is asked through its control socket."""
+
+import dataclasses
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from tickfloor.contracts.commands import Drain, GetStatus, TradersRun, WorkerReport
+from tickfloor.contracts.errors import WorkerError
+from tickfloor.contracts.states import Health, SlotState, WorkerState
+from tickfloor.contracts.traders import TraderSpec
+from tickfloor.supervisor.control.floor_control import ControlRefusedError
+from tickfloor.supervisor.control.log_tail import LogSubscription, LogTail
+from tickfloor.supervisor.control.replies import (
+    EffectsSwitched,
+    EmergencyRecovered,
+    LogsShown,
+    RefusalKind,
+    StatisticsShown,
+    Traced,
+    TraderDetails,
+    TraderPlaced,
+    TraderRemoved,
+    TradersListed,
+    TradersScaled,
+    WorkerCleanedUp,
+    WorkerDetails,
+    WorkerDrained,
+    WorkerReplaced,
+    WorkerShown,
+    WorkersListed,
+    WorkerStopped,
+)
+from tickfloor.supervisor.control.trace import step_of
+from tickfloor.supervisor.floor_memory import FloorMemory
+from tickfloor.supervisor.health.blame import BlameLedger
+from tickfloor.supervisor.health.memory import proportional_share
+from tickfloor.supervisor.health.monitor import HealthMonitor
+from tickfloor.supervisor.pool.trader_pool import RulesError, TraderExistsError, TraderPool, UnknownTraderError
+from tickfloor.supervisor.process import WorkerProcess
+from tickfloor.supervisor.services.message_flow import MessageFlow
+from tickfloor.supervisor.slots import Slot
+from tickfloor.supervisor.supervisor import SlotBusyError, Supervisor
+from tickfloor.worker.log import Log
+
+T = TypeVar("T")
+
+_PATIENCE = 2.0
+
+
+class FloorCommands:
+    """A :class:`~tickfloor.supervisor.control.floor_control.FloorControl` over the parts of one floor.
+
+    Args:
+        replace: puts a successor in a slot's place; scale: spreads the traders over so many workers.
+        figures: gives the statistics of every part of the floor, by name.
+    """
+
+    def __init__(
+        self,
+        *,
+        supervisor: Supervisor,
+        pool: TraderPool,
+        health: HealthMonitor,
+        ledger: BlameLedger,
+        flow: MessageFlow,
+        tail: LogTail,
+        memory: FloorMemory,
+        log: Log,
+        replace: Callable[[str, str], Awaitable[None]],
+        scale: Callable[[int, str], Awaitable[int]],
+        figures: Callable[[], dict[str, object]],
+    ) -> None:
+        self._supervisor = supervisor
+        self._pool = pool
+        self._health = health
+        self._ledger = ledger
+        self._flow = flow
+        self._tail = tail
+        self._memory = memory
+        self._log = log
+        self._replace = replace
+        self._scale = scale
+        self._figures = figures
+
+    # --- workers
+
+    async def list_workers(self, *, correlation_id: str) -> WorkersListed:
+        """Describe every worker's place."""
+        return WorkersListed(
+            workers=tuple([await self._details(slot, correlation_id) for slot in self._supervisor.slots()])
+        )
+
+    async def show_worker(self, name: str, *, correlation_id: str) -> WorkerShown:
+        """Describe one worker's place."""
+        return WorkerShown(worker=await self._details(self._slot(name), correlation_id))
+
+    async def _details(self, slot: Slot, correlation_id: str) -> WorkerDetails:
+        name, process = slot.spec.name, slot.process
+        member = self._pool.members.get(name)
+        alive = process is not None and not process.dead.is_set()
+        report = await self._report(process, correlation_id) if alive and process is not None else None
+        trend = self._health.trend(name)
+        age = max((lane.oldest_age for lane in process.statistics().values()), default=0.0) if process else 0.0
+        return WorkerDetails(
+            slot=name,
+            kind=slot.spec.kind.name,
+            pid=process.pid if alive and process else 0,
+            incarnation=slot.incarnations,
+            slot_state=slot.state,
+            worker_state=process.state if process else None,
+            health=self._health.health(process) if process else Health.HEALTHY,
+            uptime=time.monotonic() - process.started_at if alive and process else 0.0,
+            memory=proportional_share(process.pid) if alive and process else 0,
+            private=self._health.private(process) if process else 0,
+            private_trend=trend.bytes_per_hour if trend else None,
+            traders=len(member.wanted) if member else 0,
+            restarts=slot.restarts.restarts,
+            replacements=slot.replacements,
+            last_pong=self._health.last_pong(process) if process else None,
+            oldest_unacknowledged=age or None,
+            commands=report.commands if report else 0,
+            busy=min(1.0, report.busy / report.uptime) if report and report.uptime else None,
+            quarantine=slot.reason,
+        )
+
+    async def _report(self, process: WorkerProcess, correlation_id: str) -> WorkerReport | None:
+        """Return what a worker says of itself; None if it does not answer soon, which the other figures show."""
+        if process.state is not WorkerState.READY:
+            return None
+        try:
+            report = await process.command(GetStatus(), correlation_id, seconds=_PATIENCE)
+        except WorkerError as error:
+            self._log.debug("no status", worker=process.slot, reason=str(error))
+            return None
+        assert isinstance(report, WorkerReport)
+        return report
+
+    async def replace_worker(self, name: str, *, correlation_id: str) -> WorkerReplaced:
+        """Start a successor, hand the work over without a gap, end the old one; fill a stopped place, too."""
+        slot = self._slot(name)
+        began = time.monotonic()
+        self._log.info("replacement asked for", worker=name, correlation_id=correlation_id)
+        if slot.state is SlotState.STOPPED or slot.state is SlotState.QUARANTINED:
+            await _granted(self._supervisor.fill_again(slot))
+        else:
+            await _granted(self._replace(name, "asked for"))
+        process = self._slot(name).process
+        assert process is not None
+        return WorkerReplaced(
+            worker=name, pid=process.pid, incarnation=process.incarnation, seconds=time.monotonic() - began
+        )
+
+    async def drain_worker(self, name: str, *, correlation_id: str) -> WorkerDrained:
+        """Return when a worker has finished what waited for it at the time of asking; it goes on working."""
+        slot = self._slot(name)
+        began = time.monotonic()
+        through = self._memory.head() if name in self._pool.members else None
+        if through is not None or slot.spec.kind.name == "storage":
+            await _granted(self._supervisor.ask(name, Drain(through=through or 0), correlation_id))
+        else:
+            # What was said to it before is done before it answers.
+            await _granted(self._supervisor.ask(name, GetStatus(), correlation_id))
+        return WorkerDrained(worker=name, through=through, seconds=time.monotonic() - began)
+
+    async def cleanup_worker(self, name: str, *, correlation_id: str) -> WorkerCleanedUp:
+        """Have a worker clean up and exit, and fill its place again."""
+        slot = self._slot(name)
+        process = self._working(slot)
+        began = time.monotonic()
+        self._log.info("cleanup asked for", worker=name, correlation_id=correlation_id)
+        with self._supervisor.handing_over([slot], "cleanup"):
+            await self._supervisor.retire(slot, process)
+            await _granted(self._supervisor.refill(slot))
+        return WorkerCleanedUp(
+            worker=name,
+            leaked=process.clean.leaked if process.clean else (),
+            forced=process.state is not WorkerState.TERMINATED,
+            seconds=time.monotonic() - began,
+            incarnation=slot.incarnations,
+        )
+
+    async def stop_worker(self, name: str, *, correlation_id: str) -> WorkerStopped:
+        """Have a worker clean up and exit, and leave its place empty."""
+        slot = self._slot(name)
+        process = self._working(slot)
+        began = time.monotonic()
+        self._log.warning("stop asked for", worker=name, correlation_id=correlation_id)
+        await self._supervisor.stop(name)
+        return WorkerStopped(
+            worker=name,
+            leaked=process.clean.leaked if process.clean else (),
+            forced=process.state is not WorkerState.TERMINATED,
+            seconds=time.monotonic() - began,
+        )
+
+    async def scale_traders(self, workers: int, *, correlation_id: str) -> TradersScaled:
+        """Spread the traders over so many workers, without a gap."""
+        before = len(self._pool.members)
+        began = time.monotonic()
+        self._log.info("scaling asked for", workers=workers, correlation_id=correlation_id)
+        moved = await _granted(self._scale(workers, "asked for"))
+        return TradersScaled(
+            before=before, after=len(self._pool.members), moved=moved, seconds=time.monotonic() - began
+        )
+
+    # --- what passed
+
+    async def show_logs(self, worker: str, last: int, *, correlation_id: str) -> LogsShown:
+        """Return the last log lines of a worker, or of all (empty)."""
+        del correlation_id
+        return LogsShown(lines=self._tail.last(last, worker))
+
+    async def follow_logs(self, worker: str, last: int, *, correlation_id: str) -> LogSubscription:
+        """Return a subscription that begins with the last log lines; the caller closes it."""
+        del correlation_id
+        return self._tail.subscribe(last, worker)
+
+    async def trace(self, identity: str, *, correlation_id: str) -> Traced:
+        """Return what passed the supervisor with a correlation id or a signal id."""
+        del correlation_id
+        steps = tuple(step_of(entry, identity) for entry in self._flow.trace(identity))
+        return Traced(steps=steps, remembered=self._flow.statistics().remembered)
+
+    async def show_statistics(self, *, correlation_id: str) -> StatisticsShown:
+        """Return the figures of every part of the floor."""
+        del correlation_id
+        return StatisticsShown(parts={name: _flat(figures) for name, figures in self._figures().items()})
+
+    # --- traders
+
+    async def list_traders(self, *, correlation_id: str) -> TradersListed:
+        """Describe every trader."""
+        del correlation_id
+        running = [
+            TraderDetails(spec=spec, worker=name, quarantine="")
+            for name, member in self._pool.members.items()
+            for spec in member.wanted.specs()
+        ]
+        locked_up = [
+            TraderDetails(spec=self._pool.locked_up[each.name], worker="", quarantine=each.reason)
+            for each in self._ledger.quarantined()
+            if each.name in self._pool.locked_up
+        ]
+        return TradersListed(traders=(*running, *locked_up))
+
+    async def add_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
+        """Check a new trader and run it."""
+        return await self._placed(self._pool.add(spec, correlation_id), spec.name)
+
+    async def update_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
+        """Check a trader's new description and run it so; an invalid one leaves it as it is."""
+        return await self._placed(self._pool.update(spec, correlation_id), spec.name)
+
+    async def pardon_trader(self, name: str, *, correlation_id: str) -> TraderPlaced:
+        """Lift a trader's quarantine and run it again."""
+        return await self._placed(self._pool.pardon(name, correlation_id), name)
+
+    async def remove_trader(self, name: str, *, correlation_id: str) -> TraderRemoved:
+        """Run a trader no more."""
+        await _granted(self._pool.remove(name, correlation_id))
+        return TraderRemoved(trader=name)
+
+    async def run_traders(self, names: tuple[str, ...], *, correlation_id: str) -> TradersRun:
+        """Evaluate traders now, all without names, in every worker that has some."""
+        return await _granted(self._pool.run(names, correlation_id))
+
+    async def _placed(self, work: Awaitable[str], name: str) -> TraderPlaced:
+        worker = await _granted(work)
+        spec = self._pool.members[worker].wanted.get(name)
+        return TraderPlaced(trader=name, worker=worker, revision=spec.revision if spec else 0)
+
+    # --- emergencies
+
+    async def emergency_stop(self, *, correlation_id: str) -> EffectsSwitched:
+        """Stop all effects on the world outside."""
+        changed = not self._memory.emergency.pulled
+        self._memory.emergency.pull()
+        self._log.error("emergency stop: no effects on the world outside", correlation_id=correlation_id)
+        return EffectsSwitched(allowed=False, changed=changed)
+
+    async def emergency_resume(self, *, correlation_id: str) -> EffectsSwitched:
+        """Allow effects again."""
+        changed = self._memory.emergency.pulled
+        self._memory.emergency.release()
+        self._log.warning("effects on the world outside are allowed again", correlation_id=correlation_id)
+        return EffectsSwitched(allowed=True, changed=changed)
+
+    async def emergency_recover(self, *, correlation_id: str) -> EmergencyRecovered:
+        """Restart every worker and restore what shall be."""
+        began = time.monotonic()
+        self._log.warning("emergency recovery asked for", correlation_id=correlation_id)
+        await _granted(self._supervisor.recover("asked for"))
+        return EmergencyRecovered(
+            workers=tuple(slot.spec.name for slot in self._supervisor.slots() if slot.wanted),
+            failed={slot.spec.name: slot.reason for slot in self._supervisor.slots() if slot.reason},
+            traders=sum(len(member.wanted) for member in self._pool.members.values()),
+            displays=0,
+            seconds=time.monotonic() - began,
+        )
+
+    # --- who is meant
+
+    def _slot(self, name: str) -> Slot:
+        try:
+            return self._supervisor.slot(name)
+        except KeyError:
+            known = ", ".join(slot.spec.name for slot in self._supervisor.slots())
+            raise ControlRefusedError(f"there is no worker {name}; there are {known}", RefusalKind.NOT_FOUND) from None
+
+    def _working(self, slot: Slot) -> WorkerProcess:
+        if slot.process is None or slot.process.state is not WorkerState.READY or slot.handing_over:
+            raise ControlRefusedError(f"{slot.spec.name} is {slot.state}; try again later", RefusalKind.BUSY)
+        return slot.process
+
+
+async def _granted(work: Awaitable[T]) -> T:
+    """Return what the floor gives; what it refuses has a kind."""
+    try:
+        return await work
+    except RulesError as error:
+        raise ControlRefusedError(str(error), RefusalKind.INVALID, error.problems) from error
+    except UnknownTraderError as error:
+        raise ControlRefusedError(str(error), RefusalKind.NOT_FOUND) from error
+    except TraderExistsError as error:
+        raise ControlRefusedError(str(error), RefusalKind.REFUSED) from error
+    except SlotBusyError as error:
+        raise ControlRefusedError(str(error), RefusalKind.BUSY) from error
+    except WorkerError as error:
+        raise ControlRefusedError(str(error), RefusalKind.FAILED) from error
+
+
+def _flat(figures: object) -> dict[str, float | str]:
+    """Return a statistics object as names and figures; what lies deeper has names joined by dots."""
+    if dataclasses.is_dataclass(figures) and not isinstance(figures, type):
+        figures = dataclasses.asdict(figures)
+    flat: dict[str, float | str] = {}
+    for name, value in msgspec.to_builtins(figures).items():
+        if isinstance(value, dict):
+            flat.update({f"{name}.{inner}": each for inner, each in _flat(value).items()})
+        elif isinstance(value, int | float | str):
+            flat[name] = value
+        elif value is not None:
+            flat[name] = str(value)
+    return flat

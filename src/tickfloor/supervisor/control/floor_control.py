@@ -1,0 +1,108 @@
+"""What a control socket needs of the floor behind it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tickfloor.contracts.commands import RuleProblem, TradersRun
+from tickfloor.contracts.errors import TickfloorError
+from tickfloor.contracts.traders import TraderSpec
+from tickfloor.supervisor.control.log_tail import LogSubscription
+from tickfloor.supervisor.control.replies import (
+    EffectsSwitched,
+    EmergencyRecovered,
+    LogsShown,
+    RefusalKind,
+    StatisticsShown,
+    Traced,
+    TraderPlaced,
+    TraderRemoved,
+    TradersListed,
+    TradersScaled,
+    WorkerCleanedUp,
+    WorkerDrained,
+    WorkerReplaced,
+    WorkerShown,
+    WorkersListed,
+    WorkerStopped,
+)
+
+
+class ControlRefusedError(TickfloorError):
+    """The floor does not do what it was asked; the kind says which sort of reason it has."""
+
+    def __init__(self, reason: str, kind: RefusalKind, problems: Sequence[RuleProblem] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.kind = kind
+        self.problems = tuple(problems)
+
+
+class FloorControl(Protocol):
+    """A running floor, as somebody outside may see and move it.
+
+    Each method returns when the effect is there and acknowledged, and hands ``correlation_id`` to all messages and
+    log lines that it causes. Several may run at once; one that cannot meanwhile is refused as busy.
+
+    Every method may raise :class:`ControlRefusedError`. Another TickfloorError is told as a failure, a TimeoutError
+    as a timeout. All are cancelled when the floor ends.
+    """
+
+    async def list_workers(self, *, correlation_id: str) -> WorkersListed:
+        """Describe every worker's place."""
+
+    async def show_worker(self, name: str, *, correlation_id: str) -> WorkerShown:
+        """Describe one worker's place."""
+
+    async def replace_worker(self, name: str, *, correlation_id: str) -> WorkerReplaced:
+        """Start a successor, hand the work over without a gap, end the old one; fill a stopped place, too."""
+
+    async def drain_worker(self, name: str, *, correlation_id: str) -> WorkerDrained:
+        """Return when a worker has finished what waited for it at the time of asking; it goes on working."""
+
+    async def cleanup_worker(self, name: str, *, correlation_id: str) -> WorkerCleanedUp:
+        """Have a worker clean up and exit, and fill its place again."""
+
+    async def stop_worker(self, name: str, *, correlation_id: str) -> WorkerStopped:
+        """Have a worker clean up and exit, and leave its place empty."""
+
+    async def scale_traders(self, workers: int, *, correlation_id: str) -> TradersScaled:
+        """Spread the traders over so many workers, without a gap."""
+
+    async def show_logs(self, worker: str, last: int, *, correlation_id: str) -> LogsShown:
+        """Return the last log lines of a worker, or of all (empty)."""
+
+    async def follow_logs(self, worker: str, last: int, *, correlation_id: str) -> LogSubscription:
+        """Return a subscription that begins with the last log lines; the caller closes it."""
+
+    async def trace(self, identity: str, *, correlation_id: str) -> Traced:
+        """Return what passed the supervisor with a correlation id or a signal id."""
+
+    async def list_traders(self, *, correlation_id: str) -> TradersListed:
+        """Describe every trader."""
+
+    async def add_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
+        """Check a new trader and run it; the name must be free, and the revision is the floor's to count."""
+
+    async def update_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
+        """Check a trader's new description and run it so; an invalid one leaves it as it is."""
+
+    async def remove_trader(self, name: str, *, correlation_id: str) -> TraderRemoved:
+        """Run a trader no more."""
+
+    async def pardon_trader(self, name: str, *, correlation_id: str) -> TraderPlaced:
+        """Lift a trader's quarantine and run it again."""
+
+    async def run_traders(self, names: tuple[str, ...], *, correlation_id: str) -> TradersRun:
+        """Evaluate traders now, all without names, in every worker that has some."""
+
+    async def show_statistics(self, *, correlation_id: str) -> StatisticsShown:
+        """Return the figures of the router, the metrics, the lifecycle and whatever else counts."""
+
+    async def emergency_stop(self, *, correlation_id: str) -> EffectsSwitched:
+        """Stop all effects on the world outside."""
+
+    async def emergency_resume(self, *, correlation_id: str) -> EffectsSwitched:
+        """Allow effects again."""
+
+    async def emergency_recover(self, *, correlation_id: str) -> EmergencyRecovered:
+        """Restart every worker and restore what shall be."""

@@ -1,0 +1,1 @@
+"""Whether workers are well, and when one is replaced before it hurts."""

@@ -1,0 +1,208 @@
+"""Trader workers that change places make-before-break: not one signal is missed or doubled.
+
+The old workers save at one position of the tape and go on. The new ones start from there, with the traders spread
+over them as they shall be, and keep what they raise to themselves. When they have caught up, the old ones stop, all at
+one position, and the new ones raise from exactly there.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+from tickfloor.contracts.commands import (
+    Begin,
+    CommandBody,
+    FreezeCheckpoint,
+    ReadThrough,
+    Result,
+    Resume,
+    TakeOver,
+    Yield,
+    Yielded,
+)
+from tickfloor.contracts.errors import WorkerError
+from tickfloor.contracts.states import SlotState, WorkerState
+from tickfloor.contracts.traders import TraderSet, TraderSpec
+from tickfloor.supervisor.pool.trader_pool import Member, TraderPool
+from tickfloor.supervisor.process import WorkerProcess
+from tickfloor.supervisor.seats import Seat
+
+_SECONDS = 10.0
+"""What each step may take; a step that takes longer ends the attempt, and the old workers go on."""
+_NEAR = 4096
+"""Records behind the head at which a new worker has caught up."""
+_ROUNDS = 20
+
+
+class HandoverError(WorkerError):
+    """The traders could not change places; they go on where they were."""
+
+
+async def replace(pool: TraderPool, name: str, reason: str) -> None:
+    """Put a successor in the place of one worker.
+
+    Raises:
+        WorkerError: it could not be; the old worker goes on, or is started again.
+    """
+    async with pool.changing:
+        member = pool.members.get(name)
+        if member is None:
+            raise HandoverError(f"there is no trader worker {name} any more; there are {', '.join(pool.members)}")
+        await _hand_over(pool, [member], {name: member.wanted.specs()}, reason)
+
+
+async def spread(pool: TraderPool, wanted: Mapping[str, Sequence[TraderSpec]], reason: str) -> None:
+    """Have exactly these workers run exactly these traders, each trader where it goes without a gap.
+
+    Args:
+        wanted: per slot, what shall run there; the pool holds all of these traders now. Called while
+            ``pool.changing`` is held.
+
+    Raises:
+        WorkerError: it could not be; the traders stay where they are.
+    """
+    await _hand_over(pool, list(pool.members.values()), wanted, reason)
+
+
+async def _hand_over(
+    pool: TraderPool, old: list[Member], wanted: Mapping[str, Sequence[TraderSpec]], reason: str
+) -> None:
+    supervisor = pool.supervisor
+    began = time.monotonic()
+    with supervisor.handing_over([member.slot for member in old], reason):
+        leaving = [_working(member) for member in old]
+        coming: dict[str, tuple[Seat, TraderSet, WorkerProcess]] = {}
+        try:
+            stop = await _prepare(pool, old, leaving, wanted, coming)
+        except BaseException:
+            await _give_up(pool, leaving, coming)
+            raise
+        seats = _switch(pool, old, coming)
+        # One that dies from here on is started again from what it saved first.
+        await asyncio.gather(
+            *(each.command(TakeOver(at=stop)) for _, _, each in coming.values()), return_exceptions=True
+        )
+        took = time.monotonic() - began
+    for name, (_, traders, _) in coming.items():
+        supervisor.lifecycle.replaced(name, reason, took, len(traders))
+    await asyncio.gather(
+        *(supervisor.retire(member.slot, process) for member, process in zip(old, leaving, strict=True))
+    )
+    for seat in seats:
+        pool.memory.seats.leave(seat)
+
+
+async def _prepare(
+    pool: TraderPool,
+    old: list[Member],
+    leaving: list[WorkerProcess],
+    wanted: Mapping[str, Sequence[TraderSpec]],
+    coming: dict[str, tuple[Seat, TraderSet, WorkerProcess]],
+) -> int:
+    """Bring the new workers to the head of the tape; return the position at which all old ones have stopped."""
+    at = max(await _yielded(leaving))
+    await _all(leaving, FreezeCheckpoint(at=at))
+    starts = (_start(pool, name, old, specs, at, coming) for name, specs in wanted.items())
+    started = await asyncio.gather(*starts, return_exceptions=True)
+    for failure in started:
+        # Not before all of them have ended: what has started must be known to whoever ends it again.
+        if failure is not None:
+            raise failure
+    for _ in range(_ROUNDS):
+        head = pool.memory.head()
+        await _all([process for _, _, process in coming.values()], ReadThrough(through=head))
+        if pool.memory.head() - head <= _NEAR:
+            break
+    positions = await _yielded(leaving)
+    stop = max(positions)
+    behind = [process for process, position in zip(leaving, positions, strict=True) if position < stop]
+    await _all(behind, Yield(at=stop))
+    return stop
+
+
+async def _start(
+    pool: TraderPool,
+    name: str,
+    old: list[Member],
+    specs: Sequence[TraderSpec],
+    at: int,
+    coming: dict[str, tuple[Seat, TraderSet, WorkerProcess]],
+) -> None:
+    """Start a worker that goes on from what the old ones saved at this position."""
+    seat = pool.memory.seats.take(at)
+    here = {spec.name for spec in specs}
+    sources = tuple(member.seat for member in old if any(spec.name in here for spec in member.wanted.specs())) or (
+        old[0].seat,
+    )
+    slot = pool.members[name].slot if name in pool.members else pool.supervisor.add(pool.spec_of(name))
+    revision = pool.members[name].wanted.revision + 1 if name in pool.members else 1
+    traders = TraderSet(specs, revision)
+    try:
+        process = await pool.supervisor.spawn(slot, pool.settings(seat.index), seat.descriptors(restore=sources))
+    except BaseException:
+        pool.memory.seats.leave(seat)
+        if name not in pool.members:
+            pool.supervisor.remove(name)
+        raise
+    coming[name] = (seat, traders, process)
+    await pool.sync_with(process, traders, _SECONDS)
+    restore = tuple(f"restore-{number}" for number in range(len(sources)))
+    await process.command(Begin(restore=restore, muted=True), seconds=_SECONDS)
+
+
+def _switch(
+    pool: TraderPool, old: list[Member], coming: Mapping[str, tuple[Seat, TraderSet, WorkerProcess]]
+) -> list[Seat]:
+    """Have the new workers fill the slots; return the places that the old ones leave."""
+    left = [member.seat for member in old]
+    for name, (seat, traders, process) in coming.items():
+        slot = pool.supervisor.slot(name)
+        slot.process = process
+        slot.wanted = True
+        slot.replacements += 1
+        pool.members[name] = Member(slot, seat, traders, begun=process.incarnation, working=process.incarnation)
+    for member in old:
+        name = member.slot.spec.name
+        if name not in coming:
+            member.slot.wanted = False
+            member.slot.state = SlotState.STOPPED
+            del pool.members[name]
+            pool.supervisor.remove(name)
+    return left
+
+
+async def _give_up(
+    pool: TraderPool,
+    leaving: list[WorkerProcess],
+    coming: Mapping[str, tuple[Seat, TraderSet, WorkerProcess]],
+) -> None:
+    """Let the old workers go on as ever, and end those that were to follow them."""
+    await asyncio.gather(*(process.command(Resume(), seconds=_SECONDS) for process in leaving), return_exceptions=True)
+    for name, (seat, _, process) in coming.items():
+        await process.destroy()
+        pool.memory.seats.leave(seat)
+        if name not in pool.members:
+            pool.supervisor.remove(name)
+
+
+def _working(member: Member) -> WorkerProcess:
+    process = member.slot.process
+    # One that is ready and has not begun is nowhere on the tape yet.
+    if process is None or process.state is not WorkerState.READY or member.working != process.incarnation:
+        raise HandoverError(f"{member.slot.spec.name} is not ready; try again when it is")
+    return process
+
+
+async def _yielded(processes: list[WorkerProcess]) -> list[int]:
+    """Stop workers where they are and return where that is."""
+    results = await _all(processes, Yield())
+    positions = []
+    for result in results:
+        assert isinstance(result, Yielded)
+        positions.append(result.position)
+    return positions
+
+
+async def _all(processes: list[WorkerProcess], body: CommandBody) -> list[Result | None]:
+    """Command several workers at once; return their results, or raise the first error."""
+    return await asyncio.gather(*(process.command(body, seconds=_SECONDS) for process in processes))

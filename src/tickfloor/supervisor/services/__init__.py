@@ -1,0 +1,1 @@
+"""The parent halves of what workers need: one service a file."""

@@ -1,0 +1,146 @@
+"""``tickfloor traders`` against a running floor."""
+
+import pytest
+
+from tests.floor.commands import tickfloor
+from tests.supervisor.control.fake_floor import served_floor
+from tickfloor.contracts.traders import TraderSpec
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with served_floor() as floor:
+        yield floor
+
+
+@pytest.fixture
+def rules(tmp_path):
+    path = tmp_path / "rules.toml"
+    path.write_text(
+        '[[trader]]\nname = "one"\nrule = "close > open"\ninterval = "5m"\n'
+        '[[trader]]\nname = "two"\nrule = "close < open"\ncooldown = "30s"\n'
+    )
+    return path
+
+
+def asked(served, what):
+    return [words[1] for words in served.floor.asked if words[0] == what]
+
+
+def test_traders_are_listed_with_their_place_and_state(tmp_path, served):
+    finished = tickfloor(tmp_path, "traders", "list")
+    assert (finished.code, finished.err) == (0, "")
+    assert finished.out.splitlines() == [
+        "trader  worker    state        when     symbols  rule",
+        "up      trader-1  running      tick 1m  *        close > open",
+        "bad     –         quarantined  tick 1m  *        /home/me/my.py:Bad",
+    ]
+    first, second = tickfloor(tmp_path, "traders", "list", "--json").json
+    assert (first["spec"]["rule"], second["quarantine"]) == ("close > open", "hung twice")
+
+
+def test_no_traders_are_none(tmp_path, served):
+    served.floor.traders.clear()
+    assert tickfloor(tmp_path, "traders", "list").err == "no traders\n"
+    assert tickfloor(tmp_path, "traders", "list", "--json").json == []
+
+
+def test_a_trader_is_added_as_the_options_describe_it(tmp_path, served):
+    finished = tickfloor(tmp_path, "traders", "add", "new", "--rule", "rsi(14) < 30")
+    assert (finished.code, finished.out) == (0, "trader 'new': added, revision 1, in trader-1\n")
+    words = ["--rule", "close > 1", "--symbols", "*USDT", "--symbols", "BTC*", "--interval", "5m"]
+    words += ["--when", "close", "--cooldown", "1.5m", "--json"]
+    finished = tickfloor(tmp_path, "traders", "add", "newer", *words)
+    assert [placed["trader"] for placed in finished.json] == ["newer"]
+    assert asked(served, "add_trader") == [
+        TraderSpec(name="new", rule="rsi(14) < 30"),
+        TraderSpec(
+            name="newer",
+            rule="close > 1",
+            symbols=("*USDT", "BTC*"),
+            interval="5m",
+            when="close",
+            cooldown_ns=90_000_000_000,
+        ),
+    ]
+
+
+def test_traders_are_added_from_a_rules_file_all_or_one(tmp_path, served, rules):
+    finished = tickfloor(tmp_path, "traders", "add", "--rules", rules)
+    assert finished.out == (
+        "trader 'one': added, revision 1, in trader-1\ntrader 'two': added, revision 1, in trader-1\n"
+    )
+    assert tickfloor(tmp_path, "traders", "add", "two", "--rules", rules).code == 0
+    one, two = (
+        TraderSpec(name="one", rule="close > open", interval="5m"),
+        TraderSpec(name="two", rule="close < open", cooldown_ns=30_000_000_000),
+    )
+    assert asked(served, "add_trader") == [one, two, two]
+    assert tickfloor(tmp_path, "traders", "update", "--rules", rules).code == 0
+    assert asked(served, "update_trader") == [one, two]
+
+
+def test_a_trader_is_updated_in_what_the_options_say(tmp_path, served):
+    finished = tickfloor(tmp_path, "traders", "update", "up", "--cooldown", "5s")
+    assert (finished.code, finished.out) == (0, "trader 'up': updated, revision 2, in trader-1\n")
+    finished = tickfloor(tmp_path, "traders", "update", "up", "--when", "close", "--symbols", "BTCUSDT")
+    assert finished.code == 0
+    assert asked(served, "update_trader") == [
+        TraderSpec(name="up", rule="close > open", cooldown_ns=5_000_000_000),
+        TraderSpec(name="up", rule="close > open", when="close", symbols=("BTCUSDT",)),
+    ]
+    unknown = tickfloor(tmp_path, "traders", "update", "down", "--when", "close")
+    assert (unknown.code, unknown.err) == (3, "tickfloor: there is no trader 'down'\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["add"], 2, "name the trader and give it a --rule, or give --rules FILE"),
+        (["add", "x"], 2, "give it a --rule"),
+        (["update"], 2, "name the trader, or give --rules FILE"),
+        (["add", "x", "--rule", "close > 1", "--interval", "7x"], 2, "--interval must be one of 1m, "),
+        (["add", "x", "--rule", "close > 1", "--cooldown", "soon"], 2, "--cooldown: 'soon' is not a duration"),
+        (["add", "x", "--rule", "close > 1", "--when", "never"], 2, "never"),
+        (["add", "--rules", "none.toml"], 3, "there is no rules file none.toml"),
+        (["add", "--rules", "rules.toml", "--when", "close"], 2, "--rules describes the traders"),
+        (["add", "three", "--rules", "rules.toml"], 3, "rules.toml: has no trader 'three'"),
+        (["add", "x", "--rule", "x", *["--symbols", "x" * 100_000] * 3], 4, "too much for one request"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_asked(tmp_path, served, rules, words, code, said):
+    finished = tickfloor(tmp_path, "traders", *words)
+    assert (finished.code, finished.out) == (code, "")
+    assert said in finished.err
+    assert "Traceback" not in finished.err
+    assert served.floor.asked == []
+
+
+def test_a_strategy_is_not_given_to_a_running_floor(tmp_path, served):
+    (tmp_path / "my.py").write_text("class Momentum: ...\n")
+    (tmp_path / "strategies.toml").write_text('[[trader]]\nname = "m"\nstrategy = "my.py:Momentum"\n')
+    for word in ("add", "update"):
+        finished = tickfloor(tmp_path, "traders", word, "--rules", "strategies.toml")
+        assert (finished.code, finished.out) == (7, "")
+        assert "a running floor takes rules only: start a floor with this file" in finished.err
+    changed = tickfloor(tmp_path, "traders", "update", "bad", "--interval", "5m")
+    assert changed.code == 7
+    assert asked(served, "update_trader") == []
+
+
+def test_traders_are_removed_pardoned_and_run(tmp_path, served):
+    assert tickfloor(tmp_path, "traders", "remove", "up").out == "trader 'up': removed\n"
+    assert tickfloor(tmp_path, "traders", "pardon", "bad").out == "trader 'bad': pardoned, revision 1, in trader-2\n"
+    run = tickfloor(tmp_path, "traders", "run", "up", "bad")
+    assert (run.code, run.out) == (0, "up: binance:BTCUSDT, binance:ETHUSDT\n")
+    assert run.err == "1,234 evaluations, 2 matched\n"
+    assert tickfloor(tmp_path, "traders", "run", "--json").json["evaluations"] == 1_234
+    assert asked(served, "remove_trader") == ["up"]
+    assert asked(served, "pardon_trader") == ["bad"]
+    assert asked(served, "run_traders") == [("up", "bad"), ()]
+    for word in ("remove", "pardon"):
+        assert tickfloor(tmp_path, "traders", word, "up", "--json").json["trader"] == "up"

@@ -1,0 +1,267 @@
+"""A floor as its control socket sees it: every answer is ready, or made to fail or to wait."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tickfloor.contracts.commands import TradersRun
+from tickfloor.contracts.events import LogLine
+from tickfloor.contracts.states import Health, SlotState, WorkerState
+from tickfloor.contracts.traders import TraderSpec
+from tickfloor.supervisor.control.floor_control import ControlRefusedError, FloorControl
+from tickfloor.supervisor.control.listening import ListeningSocket
+from tickfloor.supervisor.control.log_tail import LogSubscription, LogTail
+from tickfloor.supervisor.control.replies import (
+    EffectsSwitched,
+    EmergencyRecovered,
+    LogsShown,
+    RefusalKind,
+    StatisticsShown,
+    Traced,
+    TraceStep,
+    TraderDetails,
+    TraderPlaced,
+    TraderRemoved,
+    TradersListed,
+    TradersScaled,
+    WorkerCleanedUp,
+    WorkerDetails,
+    WorkerDrained,
+    WorkerReplaced,
+    WorkerShown,
+    WorkersListed,
+    WorkerStopped,
+)
+from tickfloor.supervisor.control.server import ControlServer
+
+
+def worker(slot: str = "trader-1", **changes: Any) -> WorkerDetails:
+    details: dict[str, Any] = {
+        "slot": slot,
+        "kind": slot.partition("-")[0],
+        "pid": 4_711,
+        "incarnation": 3,
+        "slot_state": SlotState.RUNNING,
+        "worker_state": WorkerState.READY,
+        "health": Health.HEALTHY,
+        "uptime": 3_725.0,
+        "memory": 30 << 20,
+        "private": 12 << 20,
+        "private_trend": 1.5 * (1 << 20),
+        "traders": 250,
+        "restarts": 2,
+        "replacements": 1,
+        "last_pong": 0.5,
+        "oldest_unacknowledged": None,
+        "commands": 12_345,
+        "busy": 0.25,
+        "quarantine": "",
+    }
+    return WorkerDetails(**details | changes)
+
+
+def line(number: int, slot: str = "trader-1", **changes: Any) -> LogLine:
+    said: dict[str, Any] = {
+        "ts": 1_700_000_000_000_000_000 + number,
+        "level": "info",
+        "slot": slot,
+        "pid": 1,
+        "event": f"line {number}",
+        "fields": {},
+    }
+    return LogLine(**said | changes)
+
+
+class FakeFloor:
+    """Knows two workers and two traders.
+
+    Attributes:
+        asked: what was asked, with its correlation id.
+        failing: raised by every method but the listings, if it is set.
+        gate: if it is set, replace_worker waits for it.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.failing: Exception | None = None
+        self.gate: asyncio.Event | None = None
+        self.replaced = 0
+        self.logs = LogTail()
+        self.workers = (
+            worker(),
+            worker(
+                "trader-2",
+                pid=0,
+                worker_state=None,
+                slot_state=SlotState.QUARANTINED,
+                private_trend=None,
+                quarantine="keeps dying: killed by SIGSEGV",
+            ),
+        )
+        self.traders = {
+            "up": TraderDetails(spec=TraderSpec(name="up", rule="close > open"), worker="trader-1", quarantine=""),
+            "bad": TraderDetails(
+                spec=TraderSpec(name="bad", strategy="/home/me/my.py:Bad"), worker="", quarantine="hung twice"
+            ),
+        }
+        self.effects = True
+        self.steps: tuple[TraceStep, ...] = ()
+
+    def _ask(self, *what: Any) -> None:
+        self.asked.append(what)
+        if self.failing is not None:
+            raise self.failing
+
+    async def list_workers(self, *, correlation_id: str) -> WorkersListed:
+        self.asked.append(("list_workers", correlation_id))
+        return WorkersListed(workers=self.workers)
+
+    async def show_worker(self, name: str, *, correlation_id: str) -> WorkerShown:
+        self._ask("show_worker", name, correlation_id)
+        return WorkerShown(worker=self._worker(name))
+
+    async def replace_worker(self, name: str, *, correlation_id: str) -> WorkerReplaced:
+        self._ask("replace_worker", name, correlation_id)
+        if self.gate is not None:
+            await self.gate.wait()
+        self.replaced += 1
+        return WorkerReplaced(worker=self._worker(name).slot, pid=4_712, incarnation=4, seconds=0.123)
+
+    async def drain_worker(self, name: str, *, correlation_id: str) -> WorkerDrained:
+        self._ask("drain_worker", name, correlation_id)
+        return WorkerDrained(worker=name, through=12_345 if name.startswith("trader") else None, seconds=0.01)
+
+    async def cleanup_worker(self, name: str, *, correlation_id: str) -> WorkerCleanedUp:
+        self._ask("cleanup_worker", name, correlation_id)
+        return WorkerCleanedUp(worker=name, leaked=(), forced=False, seconds=0.05, incarnation=4)
+
+    async def stop_worker(self, name: str, *, correlation_id: str) -> WorkerStopped:
+        self._ask("stop_worker", name, correlation_id)
+        return WorkerStopped(worker=name, leaked=("thread poller",), forced=True, seconds=1.25)
+
+    async def scale_traders(self, workers: int, *, correlation_id: str) -> TradersScaled:
+        self._ask("scale_traders", workers, correlation_id)
+        return TradersScaled(before=2, after=workers, moved=100, seconds=0.4)
+
+    async def show_logs(self, worker: str, last: int, *, correlation_id: str) -> LogsShown:
+        self._ask("show_logs", worker, last, correlation_id)
+        return LogsShown(lines=self.logs.last(last, worker))
+
+    async def follow_logs(self, worker: str, last: int, *, correlation_id: str) -> LogSubscription:
+        self._ask("follow_logs", worker, last, correlation_id)
+        return self.logs.subscribe(last, worker)
+
+    async def trace(self, identity: str, *, correlation_id: str) -> Traced:
+        self._ask("trace", identity, correlation_id)
+        return Traced(steps=self.steps, remembered=4_096)
+
+    async def list_traders(self, *, correlation_id: str) -> TradersListed:
+        self.asked.append(("list_traders", correlation_id))
+        return TradersListed(traders=tuple(self.traders.values()))
+
+    async def add_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
+        self._ask("add_trader", spec, correlation_id)
+        return TraderPlaced(trader=spec.name, worker="trader-1", revision=1)
+
+    async def update_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
+        self._ask("update_trader", spec, correlation_id)
+        return TraderPlaced(trader=spec.name, worker="trader-1", revision=2)
+
+    async def remove_trader(self, name: str, *, correlation_id: str) -> TraderRemoved:
+        self._ask("remove_trader", name, correlation_id)
+        return TraderRemoved(trader=name)
+
+    async def pardon_trader(self, name: str, *, correlation_id: str) -> TraderPlaced:
+        self._ask("pardon_trader", name, correlation_id)
+        return TraderPlaced(trader=name, worker="trader-2", revision=1)
+
+    async def run_traders(self, names: tuple[str, ...], *, correlation_id: str) -> TradersRun:
+        self._ask("run_traders", names, correlation_id)
+        return TradersRun(matches={"up": ("binance:BTCUSDT", "binance:ETHUSDT")}, evaluations=1_234)
+
+    async def show_statistics(self, *, correlation_id: str) -> StatisticsShown:
+        self._ask("show_statistics", correlation_id)
+        return StatisticsShown(parts={"router": {"routed": 12_345, "coverage": 0.9875}, "lifecycle": {"last": "ready"}})
+
+    async def emergency_stop(self, *, correlation_id: str) -> EffectsSwitched:
+        self._ask("emergency_stop", correlation_id)
+        return self._switch(False)
+
+    async def emergency_resume(self, *, correlation_id: str) -> EffectsSwitched:
+        self._ask("emergency_resume", correlation_id)
+        return self._switch(True)
+
+    async def emergency_recover(self, *, correlation_id: str) -> EmergencyRecovered:
+        self._ask("emergency_recover", correlation_id)
+        return EmergencyRecovered(
+            workers=("feed-1", "trader-1"), failed={"console-1": "no terminal"}, traders=2, displays=0, seconds=1.5
+        )
+
+    def _worker(self, name: str) -> WorkerDetails:
+        for known in self.workers:
+            if known.slot == name:
+                return known
+        raise ControlRefusedError(f"there is no worker {name!r}", RefusalKind.NOT_FOUND)
+
+    def _switch(self, allowed: bool) -> EffectsSwitched:
+        changed, self.effects = self.effects is not allowed, allowed
+        return EffectsSwitched(allowed=allowed, changed=changed)
+
+
+@asynccontextmanager
+async def serving(floor: FloorControl, listening: ListeningSocket, **settings: Any) -> AsyncIterator[ControlServer]:
+    """Serve in the running loop; ``errors`` of the server are those told to on_error."""
+    settings.setdefault("on_error", lambda identity, error: None)
+    server = ControlServer(floor, **settings)
+    server.start(listening)
+    try:
+        yield server
+    finally:
+        await server.close()
+
+
+class ServedFloor:
+    """A fake floor that serves in a thread of its own, for commands that are run beside it."""
+
+    def __init__(self, floor: FakeFloor, path: Path, loop: asyncio.AbstractEventLoop) -> None:
+        self.floor = floor
+        self.path = path
+        self._loop = loop
+
+    def do(self, action: Callable[[], Any]) -> Any:
+        """Return what an action gives in the floor's own thread."""
+
+        async def act() -> Any:
+            return action()
+
+        return asyncio.run_coroutine_threadsafe(act(), self._loop).result()
+
+
+@contextmanager
+def served_floor(**settings: Any) -> Iterator[ServedFloor]:
+    """Serve a fake floor in the folder that the environment names."""
+    begun: list[ServedFloor] = []
+    ready, ending = threading.Event(), []
+
+    async def serve() -> None:
+        over = asyncio.Event()
+        ending.append(over)
+        floor = FakeFloor()
+        listening = ListeningSocket.of_user(os.environ)
+        async with serving(floor, listening, **settings):
+            begun.append(ServedFloor(floor, listening.path, asyncio.get_running_loop()))
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    ready.wait()
+    try:
+        yield begun[0]
+    finally:
+        begun[0].do(ending[0].set)
+        thread.join()
