@@ -26,12 +26,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         trader_workers: worker processes that traders are spread over, 1 to 16.
         log_level, log_form, log_file: what is logged, how and where (empty: stderr).
         trader_workers_min, trader_workers_max: between which that number follows load and traders while the floor
-            runs; equal, it stays.
+            runs; without a maximum (0) it stays what it is.
         traders_per_worker: more are not placed in one worker while another may be started.
         control_socket: where a running floor listens for commands of its own user; empty for a path of its own in
             the user's run folder, ``none`` for nowhere.
         ping_seconds, stale_seconds: each worker is asked for a sign of life so often, and replaced when it has
-            not answered, or has not got on with waiting work, for so long.
+            not answered, or has not got on with waiting work, for so long; 0 asks nobody.
         memory_seconds: between looks at the workers' memory.
         worker_memory_mib: own memory at which a worker is replaced; 0 for no limit.
         leak_mib_per_hour: steady growth at which a worker is replaced; 0 to let it grow.
@@ -50,8 +50,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     board_instruments: int = 256
     board_depth: int = 500
     trader_workers: int = 2
-    trader_workers_min: int = 2
-    trader_workers_max: int = 2
+    trader_workers_min: int = 1
+    trader_workers_max: int = 0
     traders_per_worker: int = 250
     control_socket: str = ""
     ping_seconds: float = 5.0
@@ -76,16 +76,27 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             ("board_instruments", 1, 1 << 20),
             ("board_depth", 2, 1 << 20),
             ("trader_workers", 1, 16),
+            ("trader_workers_min", 1, 16),
+            ("trader_workers_max", 0, 16),
+            ("traders_per_worker", 1, 1 << 20),
+            ("worker_memory_mib", 0, 1 << 20),
+            ("recovery_intensity", 0, 1 << 20),
             ("restart_intensity", 0, 1 << 20),
             ("message_passing_share", 0, 100),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name} must be between {low} and {high:,}, not {value:,}")
-        for name in ("restart_period", "shutdown_seconds"):
+        for name in (
+            "restart_period", "recovery_period", "shutdown_seconds", "stale_seconds", "memory_seconds"
+        ):  # fmt: skip
             seconds = getattr(self, name)
             if not 0 < seconds <= 86_400:
                 raise ValueError(f"{name} must be above 0 and at most 86,400 seconds, not {seconds}")
+        for name in ("leak_mib_per_hour", "worker_age_hours", "ping_seconds"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1_000_000:
+                raise ValueError(f"{name} must be between 0 and 1,000,000, not {value}")
         if self.tape_records & (self.tape_records - 1):
             raise ValueError(f"tape_records must be a power of two, not {self.tape_records:,}")
 
@@ -129,4 +140,15 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
         except (msgspec.ValidationError, ValueError) as error:
             where = _PREFIX + name.upper() if environment.get(_PREFIX + name.upper()) is not None else f"{path}: {name}"
             raise ConfigError(f"{where}: {error}") from error
-    return msgspec.convert(values, Config, strict=False)
+    config = msgspec.convert(values, Config, strict=False)
+    if 0 < config.trader_workers_max < config.trader_workers_min:
+        raise ConfigError(
+            f"trader_workers_max ({config.trader_workers_max}) must not be below trader_workers_min "
+            f"({config.trader_workers_min}); 0 lets the number of workers be"
+        )
+    if config.stale_seconds < config.ping_seconds:
+        raise ConfigError(
+            f"stale_seconds ({config.stale_seconds:g}) must not be below ping_seconds ({config.ping_seconds:g}): "
+            "no worker could answer in time"
+        )
+    return config

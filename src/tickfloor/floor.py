@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from tickfloor.board.board_layout import BoardLayout
 from tickfloor.config import Config
 from tickfloor.contracts.commands import Begin, BeginEpoch, EpochBegun, QuerySignals, SignalsFound, StopFeed
@@ -27,6 +29,7 @@ from tickfloor.contracts.events import (
     WorkerStatus,
 )
 from tickfloor.contracts.instruments import Instrument
+from tickfloor.contracts.latency import LatencyHistogram
 from tickfloor.contracts.messages import FromWorker
 from tickfloor.contracts.settings import (
     CaptureSource,
@@ -42,6 +45,7 @@ from tickfloor.contracts.signals import Signal
 from tickfloor.contracts.states import WorkerState
 from tickfloor.contracts.telemetry import BreakerReport, LimiterReport, MetricsDelta
 from tickfloor.contracts.traders import TraderSpec
+from tickfloor.supervisor.control.address import ControlSocketError
 from tickfloor.supervisor.control.floor_commands import FloorCommands
 from tickfloor.supervisor.control.listening import ListeningSocket
 from tickfloor.supervisor.control.log_tail import LogTail
@@ -64,7 +68,7 @@ from tickfloor.supervisor.services.limits import LimitService
 from tickfloor.supervisor.services.logs import LogService
 from tickfloor.supervisor.services.message_flow import MessageFlow
 from tickfloor.supervisor.services.metrics import MetricsService
-from tickfloor.supervisor.services.router import Router
+from tickfloor.supervisor.services.router import Router, RouterStatistics
 from tickfloor.supervisor.services.signals import SignalService
 from tickfloor.supervisor.services.statuses import Statuses
 from tickfloor.supervisor.slots import Kind, Slot, SlotSpec
@@ -250,7 +254,7 @@ class Floor:
         """
         config, plan = self._config, self._plan
         await self._start_one(LOGGER, LOGGER_KIND, self._logger_settings(), {}, self._logger_ready)
-        await self._pool.open(max(1, min(config.trader_workers, len(plan.traders))))
+        await self._pool.open(_workers(config, len(plan.traders)))
         await self._pool.check(plan.traders)
         storage = StorageSettings(url=config.database_url, run=f"{self.run_id:016x}")
         await self._start_one(STORAGE, STORAGE_KIND, storage, {}, self._storage_ready)
@@ -263,7 +267,7 @@ class Floor:
         await self._open_control()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._say_statuses()), loop.create_task(self._health.run())]
-        if config.trader_workers_min < config.trader_workers_max:
+        if config.trader_workers_max:
             self._tasks.append(loop.create_task(self._scaler.run()))
         feed = FeedSettings(source=plan.source, tape=plan.tape, audit=plan.replay, wait_for_readers=plan.replay)
         await self._start_one(FEED, FEED_KIND, feed, self._memory.of_feed(), self._begin_feed)
@@ -286,7 +290,14 @@ class Floor:
         if self._config.control_socket == "none":
             return
         chosen = self._config.control_socket
-        listening = ListeningSocket.at(Path(chosen)) if chosen else ListeningSocket.of_user(os.environ)
+        try:
+            listening = ListeningSocket.at(Path(chosen)) if chosen else ListeningSocket.of_user(os.environ)
+        except ControlSocketError as error:
+            if chosen:
+                raise
+            # Nobody has asked for one; a floor without it is better than none.
+            self.log.warning("no control socket", reason=str(error))
+            return
         commands = FloorCommands(
             supervisor=self.supervisor,
             pool=self._pool,
@@ -297,7 +308,7 @@ class Floor:
             memory=self._memory,
             log=self.log,
             replace=self.replace,
-            scale=self._scaler.scale,
+            scaler=self._scaler,
             figures=self.figures,
         )
         self._server = ControlServer(commands, on_error=self._on_control_error)
@@ -453,7 +464,7 @@ class Floor:
         """Return the statistics of every part, by its name."""
         self._router.flush()
         found: dict[str, object] = {
-            "router": self._router.statistics(),
+            "router": _router_figures(self._router.statistics()),
             "messages": self._flow.statistics(),
             "lifecycle": self.supervisor.lifecycle.statistics(),
             "metrics": self._metrics.summary(),
@@ -512,6 +523,14 @@ class Floor:
         self.log.error("a request failed", correlation_id=correlation_id, error=repr(error))
 
 
+def _workers(config: Config, traders: int) -> int:
+    """Return how many trader workers a floor begins with: never more than traders, but always one."""
+    wanted = config.trader_workers
+    if config.trader_workers_max:
+        wanted = min(max(wanted, config.trader_workers_min), config.trader_workers_max)
+    return max(1, min(wanted, traders))
+
+
 def _status_of(slot: Slot) -> WorkerStatus:
     process = slot.process
     assert process is not None
@@ -537,9 +556,17 @@ def _rotation(config: Config) -> RotationSettings:
 def _scaling(config: Config) -> ScalingSettings:
     return ScalingSettings(
         least=config.trader_workers_min,
-        most=config.trader_workers_max,
+        most=config.trader_workers_max or MOST_WORKERS,
         traders_per_worker=config.traders_per_worker,
     )
+
+
+def _router_figures(statistics: RouterStatistics) -> dict[str, object]:
+    """Return a router's statistics with two quantiles instead of a histogram's buckets."""
+    processing = LatencyHistogram(statistics.processing)
+    figures: dict[str, object] = msgspec.structs.asdict(statistics)
+    figures["processing"] = {"p50_us": processing.quantile_us(0.5), "p99_us": processing.quantile_us(0.99)}
+    return figures
 
 
 async def _nothing(process: WorkerProcess) -> None:

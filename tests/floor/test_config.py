@@ -44,7 +44,10 @@ def test_a_variable_that_looks_like_a_setting_and_is_none_is_refused():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tape_recrods = 1", "unknown setting 'tape_recrods'; there are board_depth, board_instruments, database"),
+        (
+            "tape_recrods = 1",
+            "unknown setting 'tape_recrods'; there are board_depth, board_instruments, control_socket",
+        ),
         ("tape_records = 1000", "tape_records: tape_records must be a power of two, not 1,000"),
         ("tape_records = 128", "tape_records must be between 256 and 4,294,967,296, not 128"),
         ('tape_records = "many"', "tape_records: Expected `int`, got `str` - at `$.tape_records`"),

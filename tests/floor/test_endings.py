@@ -160,7 +160,8 @@ def test_an_interrupt_while_workers_are_killed_loses_nothing(replaying, tmp_path
 
 def test_a_worker_that_keeps_dying_ends_the_floor_with_a_reason(tmp_path, small_capture, many_rules):
     words = ["--rules", many_rules, "--speed", "10", "--db", "floor.db"]
-    with Command(tmp_path, "replay", small_capture, *words, restart_intensity=0) as command:
+    settings = {"restart_intensity": 0, "recovery_intensity": 0}
+    with Command(tmp_path, "replay", small_capture, *words, **settings) as command:
         until_it_has_signals(command, tmp_path, 5)
         os.kill(command.worker("trader-1"), signal.SIGKILL)
         finished = command.finish()

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.floor.playing import config_for, plan_for, working
-from tickfloor.contracts.messages import Inspect
+from tickfloor.contracts.commands import Inspect
 from tickfloor.contracts.settings import ConsoleSettings
 from tickfloor.floor import CONSOLE, FEED, LOGGER, STORAGE, Floor
 

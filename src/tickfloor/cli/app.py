@@ -145,6 +145,27 @@ def demo(
     run_demo(seconds, rules, instruments, rate, seed, workers, database, config)
 
 
+@app.command()
+def bench(
+    captures: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[CAPTURE]...", help="Capture files; none: the simulated market."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="How long a paced run takes.")] = 5,
+    rate: Annotated[int, typer.Option(min=1, help="Frames a second of the simulated market.")] = 2000,
+    instruments: Annotated[int, typer.Option(min=1, max=133, help="Instruments of the simulated market.")] = 100,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same market.")] = 7,
+    traders: Annotated[int, typer.Option(min=1, help="Traders; the sample rules, over and over.")] = 100,
+    workers: Annotated[int, typer.Option(min=1, max=16, help="Trader workers.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each kind; the median is shown.")] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare shared memory with message passing on this machine."""
+    from tickfloor.cli.bench import compare
+
+    compare(captures or [], seconds, rate, instruments, seed, traders, workers, rounds, as_json)
+
+
 @signals_app.command("list")
 def signals_list(
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,

@@ -23,7 +23,6 @@ from tickfloor.contracts.traders import TradersHeld
 from tickfloor.storage.database import open_database
 from tickfloor.storage.epoch_store import EpochStore
 from tickfloor.storage.signal_store import SignalStore
-from tickfloor.worker.breaker import Breaker
 from tickfloor.worker.runtime import Runtime
 
 _RETRY_SECONDS = 0.2
@@ -41,7 +40,7 @@ class StorageWorker:
         self._engine: Engine = open_database(settings.url)
         self._store = SignalStore(self._engine, settings.run)
         self._epochs = EpochStore(self._engine)
-        self._breaker = Breaker("database", runtime.say_telemetry, open_seconds=1.0, longest_open_seconds=60.0)
+        self._breaker = runtime.breaker("database", open_seconds=1.0, longest_open_seconds=60.0)
         self._waiting: list[Signal] = []
         self._retry_at = 0.0
         self._stored = 0

@@ -1,6 +1,7 @@
 """One worker process as its supervisor holds it: channel, commands under way, state, death."""
 
 import asyncio
+import contextvars
 import math
 import os
 import random
@@ -25,6 +26,7 @@ from tickfloor.contracts.messages import (
 from tickfloor.contracts.states import WorkerState, move
 from tickfloor.supervisor.outbox import BackpressureError, Outbox, OutboxStatistics, nobody_waits
 from tickfloor.worker.channel import Channel, ProtocolError, Unintelligible, supervisor_end
+from tickfloor.worker.correlation import current
 from tickfloor.worker.vitals import Vitals
 
 _ESCALATION = ((signal.SIGTERM, 0.5), (signal.SIGABRT, 0.5), (signal.SIGKILL, 5.0))
@@ -107,9 +109,13 @@ class WorkerProcess:
         self._loop = asyncio.get_running_loop()
         self._tick: asyncio.TimerHandle | None = None
         self._pidfd = os.pidfd_open(pid)
+        # Whatever this process is started for, what it says later belongs to other things.
+        contextvars.Context().run(self._listen)
+        self._writing = False
+
+    def _listen(self) -> None:
         self._loop.add_reader(self._pidfd, self._died)
         self._loop.add_reader(self._channel.fileno(), self._readable)
-        self._writing = False
 
     @property
     def backlog(self) -> int:
@@ -125,7 +131,7 @@ class WorkerProcess:
         """Say something; to a dead worker nothing is said."""
         if self.dead.is_set():
             return
-        correlation_id = self._channel.send(message, correlation_id)
+        correlation_id = self._channel.send(message, correlation_id or current.get())
         self._observer.passed(self, True, correlation_id, message)
         if self._channel.backlog and not self._writing:
             self._writing = True
@@ -161,7 +167,7 @@ class WorkerProcess:
         urgent = isinstance(body, URGENT)
         self._outboxes[Lane.URGENT if urgent else Lane.WORK].submit(
             body,
-            correlation_id or _new_correlation_id(),
+            correlation_id or current.get() or _new_correlation_id(),
             done,
             deadline=time.monotonic() + seconds,
             at_once=urgent,
@@ -171,7 +177,7 @@ class WorkerProcess:
 
     def begin(self, body: CommandBody) -> None:
         """Say the command that makes the worker ready, before all others."""
-        self._outboxes[Lane.WORK].submit(body, _new_correlation_id(), nobody_waits, at_once=True)
+        self._outboxes[Lane.WORK].submit(body, current.get() or _new_correlation_id(), nobody_waits, at_once=True)
         self._look_again_in_time()
 
     def statistics(self) -> dict[Lane, OutboxStatistics]:
@@ -207,13 +213,15 @@ class WorkerProcess:
             return
         await self.force()
 
-    async def force(self) -> None:
-        """End the process by signals, each stronger than the one before; the second leaves a stack dump on stderr.
+    async def force(self, *, hung: bool = False) -> None:
+        """End the process by signals, each stronger than the one before; SIGABRT leaves a stack dump on stderr.
+
+        ``hung``: begin with that, because where it hangs is worth more than a polite end.
 
         Raises:
             WorkerError: not even SIGKILL ends it.
         """
-        for number, seconds in _ESCALATION:
+        for number, seconds in _ESCALATION[1:] if hung else _ESCALATION:
             self.kill(number)
             if await self._gone_within(seconds):
                 return

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 from tickfloor.contracts.commands import CommandBody, Init, Result
 from tickfloor.contracts.errors import TickfloorError, WorkerError
@@ -26,8 +27,11 @@ from tickfloor.worker.channel import Unintelligible
 from tickfloor.worker.log import Log
 from tickfloor.worker.vitals import Vitals
 
+T = TypeVar("T")
+
 _READY_SECONDS = 20.0
 _LOOK_SECONDS = 0.002
+_LAST_WORDS = 0.5
 _ZYGOTES = 3
 """Zygotes that may die one after the other before a worker is given up."""
 
@@ -78,7 +82,7 @@ class Supervisor(WorkerObserver):
         self._zygote = zygote or ZygoteClient()
         self._slots: dict[str, Slot] = {}
         self._alive: set[WorkerProcess] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._recovering = False
         self._closing = False
         self.epoch = 0
@@ -258,13 +262,17 @@ class Supervisor(WorkerObserver):
         slot.reason = ""
         await self.fill(slot)
 
-    async def refill(self, slot: Slot) -> None:
-        """Start the next incarnation of a slot that is being handed over, and whose worker is gone.
+    async def renew(self, slot: Slot) -> None:
+        """Have a slot's worker clean up and exit, and start the next.
 
         Raises:
-            WorkerError: it does not become ready.
+            SlotBusyError: the slot is not running.
+            WorkerError: the next does not become ready.
         """
-        await self._fill(slot)
+        with self.handing_over([slot], "cleanup"):
+            if slot.process is not None:
+                await self.retire(slot, slot.process)
+            await self._fill(slot)
 
     @contextmanager
     def handing_over(self, slots: list[Slot], reason: str) -> Iterator[None]:
@@ -275,7 +283,8 @@ class Supervisor(WorkerObserver):
         """
         for slot in slots:
             if slot.handing_over or slot.state is not SlotState.RUNNING or not slot.wanted:
-                raise SlotBusyError(f"{slot.spec.name} is {slot.state}; try again when it is running")
+                state = "being handed over" if slot.handing_over else slot.state
+                raise SlotBusyError(f"{slot.spec.name} is {state}; try again when it is running")
         for slot in slots:
             slot.handing_over = True
             slot.state = SlotState.REPLACING
@@ -297,7 +306,7 @@ class Supervisor(WorkerObserver):
         """End a worker that hangs, by force; its successor follows as after any death."""
         process.condemned = reason
         self.lifecycle.condemned(process, reason)
-        await process.force()
+        await process.force(hung=True)
 
     # --- everything
 
@@ -318,7 +327,8 @@ class Supervisor(WorkerObserver):
                 slot.state = SlotState.REPLACING
             for task in [task for task in self._tasks if task is not asyncio.current_task()]:
                 task.cancel()
-            await asyncio.gather(*(process.destroy() for process in list(self._alive)))
+            # Whom the floor can do without may still be of use: a logger has lines to write.
+            await asyncio.gather(*(self._end_for_recovery(process) for process in list(self._alive)))
             for slot in wanted:
                 slot.restarts = self._restarts()
                 slot.reason = ""
@@ -330,6 +340,13 @@ class Supervisor(WorkerObserver):
         finally:
             self._recovering = False
         self.lifecycle.recovered(reason, time.monotonic() - began, success=True)
+
+    async def _end_for_recovery(self, process: WorkerProcess) -> None:
+        slot = self._slots.get(process.slot)
+        if slot is None or slot.spec.kind.vital or process.state is not WorkerState.READY:
+            await process.destroy()
+        else:
+            await process.terminate(_LAST_WORDS)
 
     async def close(self, *, forced: bool = False) -> None:
         """End whatever is left: restarts under way, workers in reverse order of their start, the zygote.
@@ -491,6 +508,13 @@ class Supervisor(WorkerObserver):
         except WorkerError as error:
             # The floor has been given up already, and says so.
             self._log.error("no recovery", reason=str(error))
+
+    async def see_through(self, work: Coroutine[None, None, T]) -> T:
+        """Return what work gives, and let it go on to its end if nobody waits for it any more."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
 
     def in_background(self, work: Coroutine[None, None, None]) -> None:
         """Do something that nobody waits for; it is cancelled at the end, and a failure ends the floor."""

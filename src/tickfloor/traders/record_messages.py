@@ -88,6 +88,9 @@ class RecordMessages(TapeReader):
             message = os.read(self._connection, MAX_MESSAGE_BYTES)
         except BlockingIOError:
             return False
+        except ConnectionResetError:
+            # It was closed with the wish still in it.
+            message = b""
         if not message:
             raise TickfloorError("the feed's end of the records' socket is closed: the floor is gone")
         began = monotonic_ns()

@@ -69,6 +69,7 @@ class TraderWorker:
                 vitals=runtime.vitals,
                 effects=runtime.effects,
                 log=runtime.log,
+                limiter=lambda name: runtime.limiter(name, rate=0.1, burst=1),
             ),
         )
         self._outlet = SignalOutlet(runtime.channel.send, self._tape.published_at)
@@ -176,7 +177,7 @@ class TraderWorker:
         """Return how many records may be read now: none beyond a position where something is to be done."""
         if not self._freezes and self._ended_at is None:
             return _BATCH
-        stops = [*self._freezes.values(), *(() if self._ended_at is None else (self._ended_at,))]
+        stops: list[int] = [*self._freezes.values(), *(() if self._ended_at is None else (self._ended_at,))]
         return min(_BATCH, min(stops) - self._tape.position)
 
     def _answer(self) -> None:

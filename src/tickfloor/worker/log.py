@@ -8,6 +8,7 @@ from typing import Literal
 
 from tickfloor.contracts.events import LogLine
 from tickfloor.contracts.ports import FieldValue
+from tickfloor.worker.correlation import current
 from tickfloor.worker.deadline import Deadline
 from tickfloor.worker.token_bucket import TokenBucket
 
@@ -126,6 +127,6 @@ class Log:
                 pid=self._pid,
                 event=event,
                 fields=fields,
-                correlation_id=correlation_id,
+                correlation_id=correlation_id or current.get(),
             )
         )

@@ -31,16 +31,21 @@ from tickfloor.contracts.message import Message
 from tickfloor.contracts.messages import PROTOCOL_VERSION, Command, Lane, ToWorker
 from tickfloor.contracts.settings import WorkerSettings
 from tickfloor.contracts.traders import TradersHeld
+from tickfloor.worker.breaker import Breaker
 from tickfloor.worker.channel import Channel, Unintelligible, worker_end
+from tickfloor.worker.correlation import current
 from tickfloor.worker.effects import Effects
 from tickfloor.worker.fence import Fence
 from tickfloor.worker.inbox import Inbox, Later
 from tickfloor.worker.leftovers import leftovers
+from tickfloor.worker.limiter import Limiter
 from tickfloor.worker.log import Log
 from tickfloor.worker.metrics import Metrics
 from tickfloor.worker.vitals import Vitals
 
 _TELEMETRY_BACKLOG = 1000
+_RETRY_SECONDS = 0.01
+"""Between attempts to send what the socket has not taken."""
 _LAST_WORDS = 5.0
 """Seconds that a leaving worker gives its messages to be taken."""
 
@@ -118,6 +123,7 @@ class Runtime:
         self._factory: WorkerFactory | None = None
         self._worker: Worker | None = None
         self._leaving = False
+        self._limiters: dict[str, Limiter] = {}
         self._telemetry_dropped = 0
         self._started = time.monotonic()
         self._poll = select.poll()
@@ -148,6 +154,8 @@ class Runtime:
             # A delta that is dropped would be lost for good: it waits until there is room.
             self.metrics.flush_if_due()
             self.log.flush_if_due()
+            for limiter in self._limiters.values():
+                limiter.flush_if_due()
         if not busy:
             self._wait(1.0)
         return True
@@ -161,6 +169,7 @@ class Runtime:
             if self._leaving:
                 break
             self.channel.correlation_id = correlation_id
+            current.set(correlation_id)
             if isinstance(message, Command):
                 self._lanes[message.lane].take(message, correlation_id)
             elif isinstance(message, Unintelligible):
@@ -169,6 +178,7 @@ class Runtime:
             elif self._worker is not None:
                 self._worker.receive(message)
         self.channel.correlation_id = ""
+        current.set("")
 
     @property
     def stopping(self) -> bool:
@@ -178,6 +188,16 @@ class Runtime:
     def applied(self, sequence: int, result: Result | None = None, error: str = "") -> None:
         """Answer a command that was put off with :class:`~tickfloor.worker.inbox.Later`."""
         self._lanes[Lane.WORK].answer(sequence, result, error)
+
+    def breaker(self, name: str, *, open_seconds: float, longest_open_seconds: float) -> Breaker:
+        """Return a breaker whose failures are reported; five in a row open it."""
+        return Breaker(name, self.channel.send, open_seconds=open_seconds, longest_open_seconds=longest_open_seconds)
+
+    def limiter(self, name: str, *, rate: float, burst: int) -> Limiter:
+        """Return a limiter of ``rate`` a second whose refusals are reported; the one of that name, if there is one."""
+        if name not in self._limiters:
+            self._limiters[name] = Limiter(name, self.say_telemetry, rate=rate, burst=burst)
+        return self._limiters[name]
 
     def say_telemetry(self, message: Message) -> None:
         """Say something about this worker, unless the supervisor is so far behind that it would only pile up."""
@@ -198,9 +218,11 @@ class Runtime:
 
     def _wait(self, seconds: float) -> None:
         if self.channel.backlog:
-            seconds = min(seconds, 0.01)
+            due = _RETRY_SECONDS
         else:
-            seconds = min(seconds, self.metrics.due_in(), self.log.due_in())
+            limiters = (limiter.due_in() for limiter in self._limiters.values())
+            due = min(self.metrics.due_in(), self.log.due_in(), *limiters)
+        seconds = min(seconds, due)
         if self._worker is None:
             self.wait_for_message(seconds)
         else:
@@ -257,6 +279,8 @@ class Runtime:
     def _clean_up(self) -> None:
         if self._worker is not None:
             self._worker.close()
+        for limiter in self._limiters.values():
+            limiter.flush()
         self.log.flush()
         self.metrics.destroy()
         for closing in (self.vitals, self.effects):

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from tests.traders.strategies.hosting import Lines, Switch
+from tests.traders.strategies.hosting import Lines, Switch, pace
 from tests.traders.streams import describe
 from tests.traders.tapes import Tape
 from tickfloor.contracts.traders import TraderSpec
@@ -32,7 +32,9 @@ if __name__ == "__main__":
     tape = Tape()
     tape.trade(0, 1.0)
     tape.close(60, "1m")
-    host = StrategyHost(source="run", tape="binance", describe=describe, vitals=vitals, effects=Switch(), log=Lines())
+    host = StrategyHost(
+        source="run", tape="binance", describe=describe, vitals=vitals, effects=Switch(), log=Lines(), limiter=pace
+    )
     for each in ("Innocent", name):
         host.add(TraderSpec(name=each, strategy=f"{__file__}:{each}"))
     host.process(tape.bytes())

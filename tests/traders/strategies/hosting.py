@@ -6,8 +6,18 @@ from pathlib import Path
 from tests.traders.streams import describe
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.traders.strategies.host import StrategyHost
+from tickfloor.worker.limiter import Limiter
 
 SAMPLES = Path(__file__).with_name("samples.py")
+
+
+def nobody(report):
+    """Nobody listens to reports here."""
+
+
+def pace(name, clock=lambda: 0):
+    """Return the pace of a strategy's failure lines."""
+    return Limiter(name, nobody, rate=0.1, burst=1, clock=clock)
 
 
 class Blamed:
@@ -62,7 +72,7 @@ class Hosting:
             vitals=self.vitals,
             effects=self.effects,
             log=self.log,
-            clock=lambda: self.seconds,
+            limiter=lambda name: pace(name, clock=lambda: int(self.seconds * 1e9)),
         )
         for spec in specs:
             made.add(spec)

@@ -1,8 +1,9 @@
 """What a running floor does when it is asked through its control socket."""
 
+import asyncio
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
 import msgspec
@@ -38,6 +39,7 @@ from tickfloor.supervisor.floor_memory import FloorMemory
 from tickfloor.supervisor.health.blame import BlameLedger
 from tickfloor.supervisor.health.memory import proportional_share
 from tickfloor.supervisor.health.monitor import HealthMonitor
+from tickfloor.supervisor.pool.scaler import Scaler
 from tickfloor.supervisor.pool.trader_pool import RulesError, TraderExistsError, TraderPool, UnknownTraderError
 from tickfloor.supervisor.process import WorkerProcess
 from tickfloor.supervisor.services.message_flow import MessageFlow
@@ -54,7 +56,7 @@ class FloorCommands:
     """A :class:`~tickfloor.supervisor.control.floor_control.FloorControl` over the parts of one floor.
 
     Args:
-        replace: puts a successor in a slot's place; scale: spreads the traders over so many workers.
+        replace: puts a successor in a slot's place.
         figures: gives the statistics of every part of the floor, by name.
     """
 
@@ -69,8 +71,8 @@ class FloorCommands:
         tail: LogTail,
         memory: FloorMemory,
         log: Log,
-        replace: Callable[[str, str], Awaitable[None]],
-        scale: Callable[[int, str], Awaitable[int]],
+        replace: Callable[[str, str], Coroutine[None, None, None]],
+        scaler: Scaler,
         figures: Callable[[], dict[str, object]],
     ) -> None:
         self._supervisor = supervisor
@@ -82,16 +84,15 @@ class FloorCommands:
         self._memory = memory
         self._log = log
         self._replace = replace
-        self._scale = scale
+        self._scaler = scaler
         self._figures = figures
 
     # --- workers
 
     async def list_workers(self, *, correlation_id: str) -> WorkersListed:
         """Describe every worker's place."""
-        return WorkersListed(
-            workers=tuple([await self._details(slot, correlation_id) for slot in self._supervisor.slots()])
-        )
+        details = (self._details(slot, correlation_id) for slot in self._supervisor.slots())
+        return WorkersListed(workers=tuple(await asyncio.gather(*details)))
 
     async def show_worker(self, name: str, *, correlation_id: str) -> WorkerShown:
         """Describe one worker's place."""
@@ -143,10 +144,8 @@ class FloorCommands:
         slot = self._slot(name)
         began = time.monotonic()
         self._log.info("replacement asked for", worker=name, correlation_id=correlation_id)
-        if slot.state is SlotState.STOPPED or slot.state is SlotState.QUARANTINED:
-            await _granted(self._supervisor.fill_again(slot))
-        else:
-            await _granted(self._replace(name, "asked for"))
+        empty = slot.state in (SlotState.STOPPED, SlotState.QUARANTINED)
+        await self._done(self._supervisor.fill_again(slot) if empty else self._replace(name, "asked for"))
         process = self._slot(name).process
         assert process is not None
         return WorkerReplaced(
@@ -171,9 +170,7 @@ class FloorCommands:
         process = self._working(slot)
         began = time.monotonic()
         self._log.info("cleanup asked for", worker=name, correlation_id=correlation_id)
-        with self._supervisor.handing_over([slot], "cleanup"):
-            await self._supervisor.retire(slot, process)
-            await _granted(self._supervisor.refill(slot))
+        await self._done(self._supervisor.renew(slot))
         return WorkerCleanedUp(
             worker=name,
             leaked=process.clean.leaked if process.clean else (),
@@ -183,12 +180,19 @@ class FloorCommands:
         )
 
     async def stop_worker(self, name: str, *, correlation_id: str) -> WorkerStopped:
-        """Have a worker clean up and exit, and leave its place empty."""
+        """Have a worker clean up and exit, and leave its place empty; a trader worker's traders go to the others."""
         slot = self._slot(name)
         process = self._working(slot)
         began = time.monotonic()
+        if name in self._pool.members:
+            if len(self._pool.members) == 1:
+                reason = f"{name} is the only trader worker; replace it, or remove its traders"
+                raise ControlRefusedError(reason, RefusalKind.REFUSED)
+        elif slot.spec.kind.vital:
+            reason = f"the floor cannot go on without {name}; replace it, or end the floor"
+            raise ControlRefusedError(reason, RefusalKind.REFUSED)
         self._log.warning("stop asked for", worker=name, correlation_id=correlation_id)
-        await self._supervisor.stop(name)
+        await self._done(self._leave(name) if name in self._pool.members else self._supervisor.stop(name))
         return WorkerStopped(
             worker=name,
             leaked=process.clean.leaked if process.clean else (),
@@ -201,21 +205,30 @@ class FloorCommands:
         before = len(self._pool.members)
         began = time.monotonic()
         self._log.info("scaling asked for", workers=workers, correlation_id=correlation_id)
-        moved = await _granted(self._scale(workers, "asked for"))
+        moved = await self._done(self._scaler.scale(workers, "asked for"))
         return TradersScaled(
             before=before, after=len(self._pool.members), moved=moved, seconds=time.monotonic() - began
         )
+
+    async def _leave(self, name: str) -> None:
+        await self._scaler.spread([each for each in self._pool.members if each != name], "asked to stop")
+
+    async def _done(self, work: Coroutine[None, None, T]) -> T:
+        """Return what comes of an action; once it has begun it goes on to its end, whether or not the asker waits."""
+        return await _granted(self._supervisor.see_through(work))
 
     # --- what passed
 
     async def show_logs(self, worker: str, last: int, *, correlation_id: str) -> LogsShown:
         """Return the last log lines of a worker, or of all (empty)."""
         del correlation_id
+        self._require_known(worker)
         return LogsShown(lines=self._tail.last(last, worker))
 
     async def follow_logs(self, worker: str, last: int, *, correlation_id: str) -> LogSubscription:
         """Return a subscription that begins with the last log lines; the caller closes it."""
         del correlation_id
+        self._require_known(worker)
         return self._tail.subscribe(last, worker)
 
     async def trace(self, identity: str, *, correlation_id: str) -> Traced:
@@ -260,15 +273,15 @@ class FloorCommands:
 
     async def remove_trader(self, name: str, *, correlation_id: str) -> TraderRemoved:
         """Run a trader no more."""
-        await _granted(self._pool.remove(name, correlation_id))
+        await self._done(self._pool.remove(name, correlation_id))
         return TraderRemoved(trader=name)
 
     async def run_traders(self, names: tuple[str, ...], *, correlation_id: str) -> TradersRun:
         """Evaluate traders now, all without names, in every worker that has some."""
         return await _granted(self._pool.run(names, correlation_id))
 
-    async def _placed(self, work: Awaitable[str], name: str) -> TraderPlaced:
-        worker = await _granted(work)
+    async def _placed(self, work: Coroutine[None, None, str], name: str) -> TraderPlaced:
+        worker = await self._done(work)
         spec = self._pool.members[worker].wanted.get(name)
         return TraderPlaced(trader=name, worker=worker, revision=spec.revision if spec else 0)
 
@@ -292,12 +305,12 @@ class FloorCommands:
         """Restart every worker and restore what shall be."""
         began = time.monotonic()
         self._log.warning("emergency recovery asked for", correlation_id=correlation_id)
-        await _granted(self._supervisor.recover("asked for"))
+        await self._done(self._supervisor.recover("asked for"))
         return EmergencyRecovered(
             workers=tuple(slot.spec.name for slot in self._supervisor.slots() if slot.wanted),
             failed={slot.spec.name: slot.reason for slot in self._supervisor.slots() if slot.reason},
             traders=sum(len(member.wanted) for member in self._pool.members.values()),
-            displays=0,
+            displays=sum(slot.wanted for slot in self._supervisor.slots() if slot.spec.kind.name == "console"),
             seconds=time.monotonic() - began,
         )
 
@@ -309,6 +322,11 @@ class FloorCommands:
         except KeyError:
             known = ", ".join(slot.spec.name for slot in self._supervisor.slots())
             raise ControlRefusedError(f"there is no worker {name}; there are {known}", RefusalKind.NOT_FOUND) from None
+
+    def _require_known(self, worker: str) -> None:
+        # Lines may be left of a worker that is gone.
+        if worker not in ("", "supervisor") and not self._tail.last(1, worker):
+            self._slot(worker)
 
     def _working(self, slot: Slot) -> WorkerProcess:
         if slot.process is None or slot.process.state is not WorkerState.READY or slot.handing_over:

@@ -16,6 +16,7 @@ from tickfloor.supervisor.control.listening import ListeningSocket
 from tickfloor.supervisor.control.log_tail import LogSubscription
 from tickfloor.supervisor.control.replies import Answer, LogsShown, RefusalKind, Refused
 from tickfloor.supervisor.control.requests import EmergencyStop, FollowLogs, decode_request
+from tickfloor.worker.correlation import current
 
 T = TypeVar("T")
 
@@ -182,6 +183,7 @@ class ControlServer:
             raise MalformedError(f"this is no request: {error}") from error
         self._requests += 1
         correlation_id = f"control-{token_hex(8)}"
+        current.set(correlation_id)
         if late and not isinstance(request, EmergencyStop):
             self._refused += 1
             await connection.send(Answer(correlation_id=correlation_id, reply=self._crowded()))

@@ -21,7 +21,7 @@ from tickfloor.worker.log import Log
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthSettings:
-    """Seconds between pings, until an unanswered one condemns, and between looks at memory."""
+    """Seconds between pings (0 for none), until an unanswered one condemns, and between looks at memory."""
 
     ping_seconds: float
     stale_seconds: float
@@ -52,7 +52,7 @@ class HealthMonitor:
         self._replace = replace
         self._on_pong = on_pong
         self._log = log
-        self._look_seconds = min(1.0, settings.ping_seconds / 4)
+        self._look_seconds = min(1.0, settings.ping_seconds / 4 or 1.0)
         self._watches: dict[WorkerProcess, PulseWatch] = {}
         self._condemned: set[WorkerProcess] = set()
         self._memory: dict[WorkerProcess, int] = {}
@@ -75,8 +75,9 @@ class HealthMonitor:
             del self._watches[gone]
             self._memory.pop(gone, None)
             self._condemned.discard(gone)
-        for process in alive:
-            self._look_at(process, now)
+        if self._settings.ping_seconds:
+            for process in alive:
+                self._look_at(process, now)
         if now - self._sampled >= self._settings.memory_seconds:
             self._sampled = now
             self._sample(alive, now)

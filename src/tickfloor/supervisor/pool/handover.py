@@ -77,19 +77,31 @@ async def _hand_over(
         except BaseException:
             await _give_up(pool, leaving, coming)
             raise
-        seats = _switch(pool, old, coming)
+        left = _switch(pool, old, coming)
+        taking_over = [each.command(TakeOver(at=stop)) for _, _, each in coming.values()]
+    try:
         # One that dies from here on is started again from what it saved first.
-        await asyncio.gather(
-            *(each.command(TakeOver(at=stop)) for _, _, each in coming.values()), return_exceptions=True
-        )
+        await asyncio.gather(*taking_over, return_exceptions=True)
         took = time.monotonic() - began
-    for name, (_, traders, _) in coming.items():
-        supervisor.lifecycle.replaced(name, reason, took, len(traders))
-    await asyncio.gather(
-        *(supervisor.retire(member.slot, process) for member, process in zip(old, leaving, strict=True))
+        for name, (_, traders, _) in coming.items():
+            supervisor.lifecycle.replaced(name, reason, took, len(traders))
+    finally:
+        # Though whoever asked for it may have gone away: a place that is not left holds up a replay for ever.
+        await _part_with(pool, old, leaving, left)
+
+
+async def _part_with(pool: TraderPool, old: list[Member], leaving: list[WorkerProcess], left: list[Seat]) -> None:
+    """End the old workers and give their places back."""
+    ended = await asyncio.gather(
+        *(pool.supervisor.retire(member.slot, process) for member, process in zip(old, leaving, strict=True)),
+        return_exceptions=True,
     )
-    for seat in seats:
-        pool.memory.seats.leave(seat)
+    for seat, process in zip(left, leaving, strict=True):
+        if process.dead.is_set():
+            pool.memory.seats.leave(seat)
+    for failure in ended:
+        if failure is not None:
+            raise failure
 
 
 async def _prepare(

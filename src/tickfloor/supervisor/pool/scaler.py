@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from tickfloor.contracts.errors import WorkerError
 from tickfloor.contracts.states import WorkerState
@@ -65,14 +66,21 @@ class Scaler:
         Raises:
             WorkerError: it is not possible; the traders stay where they are.
         """
-        pool = self._pool
         if not 1 <= workers <= MOST_WORKERS:
             raise ScalingError(f"a floor has 1 to {MOST_WORKERS} trader workers, not {workers}")
+        if workers == len(self._pool.members):
+            return 0
+        return await self.spread([name_of(number) for number in range(1, workers + 1)], reason)
+
+    async def spread(self, names: Sequence[str], reason: str) -> int:
+        """Spread the traders over the workers of these names; return how many have another one than before.
+
+        Raises:
+            WorkerError: it is not possible; the traders stay where they are.
+        """
+        pool = self._pool
         async with pool.changing:
             present = {name: [spec.name for spec in member.wanted.specs()] for name, member in pool.members.items()}
-            if workers == len(present):
-                return 0
-            names = [name_of(number) for number in range(1, workers + 1)]
             placed = spread(present, pool.columns, names)
             specs = {spec.name: spec for member in pool.members.values() for spec in member.wanted.specs()}
             wanted: dict[str, list[TraderSpec]] = {name: [] for name in names}

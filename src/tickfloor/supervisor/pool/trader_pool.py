@@ -43,7 +43,9 @@ class RulesError(WorkerError):
     """Some traders cannot run."""
 
     def __init__(self, problems: Sequence[RuleProblem]) -> None:
-        super().__init__(f"{len(problems)} of the rules cannot run")
+        names = [problem.trader for problem in problems]
+        told = f"trader {names[0]!r} cannot run" if len(names) == 1 else f"{len(names)} of the rules cannot run"
+        super().__init__(told)
         self.problems = tuple(problems)
 
 
@@ -189,6 +191,7 @@ class TraderPool:
             await self.check([spec])
             member = self._best_for(spec.name)
             await self._change(member, AddTrader, spec, correlation_id)
+            self._log.info("trader added", trader=spec.name, worker=member.slot.spec.name)
             return member.slot.spec.name
 
     async def update(self, spec: TraderSpec, correlation_id: str = "") -> str:
@@ -204,6 +207,7 @@ class TraderPool:
             assert before is not None
             spec = msgspec.structs.replace(spec, revision=before.revision + 1)
             await self._change(member, UpdateTrader, spec, correlation_id)
+            self._log.info("trader updated", trader=spec.name, worker=member.slot.spec.name, revision=spec.revision)
             return member.slot.spec.name
 
     async def pardon(self, name: str, correlation_id: str = "") -> str:
@@ -237,6 +241,7 @@ class TraderPool:
             wanted.revision += 1
             self.columns.pop(name, None)
             await self.ask(member.slot.spec.name, RemoveTrader(name=name, revision=wanted.revision), correlation_id)
+            self._log.info("trader removed", trader=name, worker=member.slot.spec.name)
             return member.slot.spec.name
 
     async def _change(

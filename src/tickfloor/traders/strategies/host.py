@@ -4,7 +4,6 @@ Signals depend on the records and the strategies alone, as far as these keep to 
 records are cut into batches, nor on how the strategies are spread over workers.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -13,7 +12,7 @@ from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.errors import CheckpointError
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import BY_LABEL, Interval
-from tickfloor.contracts.ports import LogPort
+from tickfloor.contracts.ports import LimiterPort, LogPort
 from tickfloor.contracts.records import RECORD, RECORD_BYTES, Flag, Kind, Side
 from tickfloor.contracts.signals import Signal
 from tickfloor.contracts.traders import TraderSpec
@@ -59,7 +58,7 @@ class StrategyHost:
         describe: gives the instrument of a board row.
         vitals: where it is noted whose code is running.
         effects: while it does not allow them, no strategy is called.
-        clock: monotonic seconds; paces log lines only.
+        limiter: gives a pace for log lines, by name of what is limited.
     """
 
     def __init__(
@@ -71,9 +70,9 @@ class StrategyHost:
         vitals: Blame,
         effects: Allowance,
         log: LogPort,
-        clock: Callable[[], float] = time.monotonic,
+        limiter: Callable[[str], LimiterPort],
     ) -> None:
-        self._around = Surroundings(source, tape, vitals, effects, log, clock)
+        self._around = Surroundings(source, tape, vitals, effects, log, limiter)
         self._describe = describe
         self._strategies: dict[str, RunningStrategy] = {}
         self._bars: dict[int, InstrumentBars] = {}

@@ -1,7 +1,5 @@
 """One strategy in one worker: every call into the user's code is blamed, contained and counted here."""
 
-import math
-import time
 import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -9,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from tickfloor.contracts.intervals import BY_LABEL
-from tickfloor.contracts.ports import LogPort
+from tickfloor.contracts.ports import LimiterPort, LogPort
 from tickfloor.contracts.signals import Signal, signal_id
 from tickfloor.contracts.traders import TraderSpec, trader_number
 from tickfloor.traders.strategies.checkpoint import StrategyCheckpoint
@@ -29,7 +27,6 @@ MAX_SIGNALS = 100
 MAX_SAVED = 1 << 20
 """Most bytes that a strategy may save, as it is packed."""
 
-_LOG_SECONDS = 10.0
 """Least time between two log lines about failures of one strategy."""
 
 _FRAMES = 3
@@ -54,14 +51,14 @@ class Allowance(Protocol):
 
 
 class Surroundings(NamedTuple):
-    """What all strategies of a worker share; ``clock`` gives monotonic seconds and paces log lines only."""
+    """What all strategies of a worker share; ``limiter`` gives each a pace for the lines about its failures."""
 
     source: str
     tape: str
     vitals: Blame
     effects: Allowance
     log: LogPort
-    clock: Callable[[], float] = time.monotonic
+    limiter: Callable[[str], LimiterPort]
 
 
 class RunningStrategy:
@@ -94,7 +91,7 @@ class RunningStrategy:
         self._raised: list[Signal] = []
         self._calls = self._signals = self._failures = self._failures_in_row = self._held_back = 0
         self._last_failure = ""
-        self._said_at = -math.inf
+        self._lines = surroundings.limiter(f"failure lines of {spec.name}")
         self._unsaid = 0
 
     # Life
@@ -227,8 +224,7 @@ class RunningStrategy:
         """Count a failure and return what to log of it, or None if one was logged a short while ago."""
         self._failures += 1
         self._last_failure = brief(error)
-        now = self._around.clock()
-        if now - self._said_at < _LOG_SECONDS:
+        if not self._lines.allows():
             self._unsaid += 1
             return None
         line = {
@@ -238,7 +234,6 @@ class RunningStrategy:
             "trace": _short_trace(error),
             "not_logged": self._unsaid,
         }
-        self._said_at = now
         self._unsaid = 0
         return line
 
