@@ -9,6 +9,7 @@ from tests.waiting import until
 
 QUICK = ("--rounds", "1", "--seconds", "0.5", "--traders", "30", "--workers", "1")
 MARKET = ("--rate", "500", "--instruments", "5")
+MANY = (*QUICK, "--traders", "100", "--json")
 
 
 def test_a_table_of_both_paths_and_a_sentence(tmp_path):
@@ -29,7 +30,7 @@ def test_a_table_of_both_paths_and_a_sentence(tmp_path):
 
 
 def test_the_same_figures_for_programs_and_of_a_capture(tmp_path, small_capture):
-    finished = tickfloor(tmp_path, "bench", small_capture, *QUICK, "--json", control_socket="somewhere")
+    finished = tickfloor(tmp_path, "bench", small_capture, *MANY, control_socket="somewhere")
     assert finished.code == 0, finished.err
     found = finished.json
     assert (found["workload"]["frames"], found["workload"]["records"]) == (4_716, 6_480)

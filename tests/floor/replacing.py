@@ -4,16 +4,18 @@ import os
 import random
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from tests.floor.playing import Meddler, raised, working
+from tests.floor.playing import Meddler, raised, report_of, working
 from tests.waiting import until_async
+from tickfloor.cli.run_floor import Outcome
 from tickfloor.contracts.commands import CommandBody
 from tickfloor.contracts.errors import WorkerError
 from tickfloor.contracts.messages import Command
 from tickfloor.contracts.states import WorkerState
-from tickfloor.floor import Floor
+from tickfloor.floor import Floor, FloorPlan
 from tickfloor.supervisor.process import WorkerProcess
 
 _decode = msgspec.msgpack.Decoder(CommandBody).decode
@@ -28,12 +30,26 @@ def stored_ids(database: Path) -> list[str]:
         connection.close()
 
 
+def see_that_nothing_has_changed(
+    undisturbed: tuple[dict[str, Any], list[str]], plan: FloorPlan, outcome: Outcome, database: Path
+) -> None:
+    """See that report and database are those of the undisturbed run, to the last signal."""
+    expected, ids = undisturbed
+    found = report_of(plan, outcome)
+    missing = [each for each in expected["signals"] if each not in found["signals"]]
+    extra = [each for each in found["signals"] if each not in expected["signals"]]
+    assert (missing, extra) == ([], [])
+    assert found == expected
+    assert stored_ids(database) == ids
+    assert outcome.lost == 0
+
+
 def descriptors() -> list[str]:
     """Return what this process has open, without what differs from one moment to the next."""
     found = []
     for path in Path("/proc/self/fd").iterdir():
         try:
-            found.append(os.readlink(path).split(":")[0])
+            found.append(str(path.readlink()).partition(":")[0])
         except FileNotFoundError:
             continue  # the listing's own
     return sorted(found)

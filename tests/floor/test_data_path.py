@@ -6,7 +6,7 @@ import random
 import pytest
 
 from tests.floor.playing import config_for, kill, plan_for, play, raised, report_of, working
-from tests.floor.replacing import at_work, descriptors, nothing_is_left_over, replacer, stored_ids
+from tests.floor.replacing import at_work, descriptors, nothing_is_left_over, replaced, stored_ids
 from tickfloor.config import Config, load
 from tickfloor.contracts.commands import GetStatus
 from tickfloor.contracts.errors import ConfigError
@@ -15,7 +15,7 @@ from tickfloor.floor import FEED
 SETTINGS = {"tape_records": 1024, "trader_workers": 3, "restart_period": 0.01, "control_socket": "none"}
 MESSAGES = SETTINGS | {"message_passing_share": 100}
 TRADERS = ("trader-1", "trader-2", "trader-3")
-PACED = 30.0
+PACED = 15.0
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,8 @@ def test_planned_replacements_change_nothing_and_leave_nothing_behind(tmp_path, 
                 await floor.replace(slot, "test")
                 nothing_is_left_over(floor, before)
         assert not floor.finished.done()
-        assert all("records_from_messages" in await details_of(floor, slot) for slot in TRADERS)
+        for slot in TRADERS:
+            assert "records_from_messages" in await details_of(floor, slot)
 
     outcome = play(config_for(tmp_path, **MESSAGES), paced, meddle)
     same(in_place, tmp_path, paced, outcome)
@@ -125,12 +126,16 @@ def test_replacements_and_deaths_together_change_nothing(tmp_path, paced, in_pla
     rng = random.Random(share)
 
     async def meddle(floor):
-        replacing = asyncio.ensure_future(replacer(rng, *TRADERS, times=6, signals=300)(floor))
-        for count in sorted(rng.randrange(1, 300) for _ in range(4)):
+        for count in sorted(rng.randrange(1, 300) for _ in range(8)):
             await raised(floor, count)
-            if not floor.finished.done():
-                kill(await working(floor, rng.choice((*TRADERS, FEED))))
-        await asyncio.wait([replacing])
+            if floor.finished.done():
+                return
+            under_way = asyncio.ensure_future(replaced(floor, rng.choice(TRADERS)))
+            if rng.random() < 0.6:
+                kill(await at_work(floor, rng.choice((*TRADERS, FEED))))
+            await under_way
+            for slot in TRADERS:
+                await at_work(floor, slot)
 
     outcome = play(config_for(tmp_path, **MESSAGES | {"message_passing_share": share}), paced, meddle)
     same(in_place, tmp_path, paced, outcome)

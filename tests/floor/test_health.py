@@ -7,7 +7,13 @@ import signal
 import pytest
 
 from tests.floor.playing import config_for, kill, plan_for, play, raised, report_of
-from tests.floor.replacing import at_work, descriptors, nothing_is_left_over, stored_ids
+from tests.floor.replacing import (
+    at_work,
+    descriptors,
+    nothing_is_left_over,
+    see_that_nothing_has_changed,
+    stored_ids,
+)
 from tests.supervisor.supervised import run, supervised
 from tests.waiting import until_async
 from tickfloor.contracts.commands import GetStatus, Ping, Pong, RemoveTrader
@@ -46,10 +52,7 @@ def undisturbed(tmp_path_factory, small_capture, many_rules):
 
 
 def same(undisturbed, folder, plan, outcome):
-    report, ids = undisturbed
-    assert report_of(plan, outcome) == report
-    assert stored_ids(folder / "floor.db") == ids
-    assert outcome.lost == 0
+    see_that_nothing_has_changed(undisturbed, plan, outcome, folder / "floor.db")
 
 
 def said(folder):
@@ -69,7 +72,7 @@ def test_a_worker_that_stands_still_is_condemned_and_nothing_is_lost(tmp_path, p
         process = await at_work(floor, slot)
         os.kill(process.pid, signal.SIGSTOP)
         await asyncio.wait_for(process.dead.wait(), 20)
-        assert process.condemned == "it has not answered for 1 s"
+        assert process.condemned.startswith("it has not answered for ")
         assert process.state is WorkerState.KILLED
         await until_async(lambda: floor.supervisor.slot(slot).process is not process, "a successor")
         await at_work(floor, slot)
@@ -116,7 +119,8 @@ def test_a_worker_that_answers_and_does_not_get_on_is_condemned_and_an_idle_one_
             monitor = monitor_of(made, [])
             looking = asyncio.ensure_future(monitor.run())
             await stuck.dead.wait()
-            assert stuck.condemned == "it answers, but 3 pieces of work have waited for 0.3 s"
+            assert stuck.condemned.startswith("it answers, but has done nothing for ")
+            assert "3 pieces of work wait" in stuck.condemned
             assert not idle.dead.is_set()
             assert monitor.health(idle) is Health.HEALTHY
             assert isinstance(await idle.command(Ping()), Pong)
@@ -134,7 +138,9 @@ def test_cleanup_names_what_is_left():
             assert process.clean is not None
             assert process.clean.threads == ("forgotten thread",)
             assert sorted(process.clean.timers) == ["ITIMER_REAL", "forgotten timer"]
-            assert [each.partition(" -> ")[2] for each in process.clean.descriptors] == ["/dev/null"]
+            # The view keeps a descriptor of its own.
+            found = sorted(each.partition(" -> ")[2] for each in process.clean.descriptors)
+            assert found == ["/dev/null", "/memfd:forgotten-view (deleted)"]
             assert process.clean.views == ("forgotten-view",)
             assert len(made.logged("worker leaked")) == 1
 
@@ -192,7 +198,7 @@ def test_a_strategy_that_takes_its_worker_along_twice_is_quarantined(
 
     async def meddle(floor):
         await until_async(lambda: "wild" in floor._pool.locked_up or floor.finished.done(), "it is in quarantine")
-        listed = await floor._server._control.list_traders(correlation_id="")
+        listed = await floor._server._floor.list_traders(correlation_id="")
         found = {each.spec.name: each for each in listed.traders}
         assert len(found) == 13
         assert how in found["wild"].quarantine
@@ -377,7 +383,8 @@ def test_a_slot_that_keeps_dying_has_everything_started_anew_and_in_the_end_ends
         await raised(floor, 20)
         while not floor.supervisor.failure.done():
             slot = floor.supervisor.slot("trader-1")
-            if slot.process is not None and slot.process.state is WorkerState.READY:
+            # Not in the middle of a recovery, which would be one more reason to end.
+            if slot.wanted and slot.state is SlotState.RUNNING and slot.process.state is WorkerState.READY:
                 kill(slot.process)
                 await slot.process.dead.wait()
             await asyncio.sleep(0.001)

@@ -223,6 +223,8 @@ class WorkerProcess:
         """
         for number, seconds in _ESCALATION[1:] if hung else _ESCALATION:
             self.kill(number)
+            # One that was stopped would not take it; it goes on no further than to its end.
+            self.kill(signal.SIGCONT)
             if await self._gone_within(seconds):
                 return
         raise WorkerError(f"{self.slot} (pid {self.pid}) survives SIGKILL: it is stuck in the kernel")

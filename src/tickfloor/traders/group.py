@@ -11,6 +11,7 @@ from tickfloor.traders.engine import Engine
 from tickfloor.traders.plans import TradersRefusedError
 from tickfloor.traders.resync import InstrumentView
 from tickfloor.traders.strategies.host import StrategyHost
+from tickfloor.traders.strategies.statistics import StrategyState
 
 
 class _Parts(msgspec.Struct, frozen=True):
@@ -111,6 +112,16 @@ class TraderGroup:
     def close(self) -> None:
         """Tell the strategies that it is over."""
         self._strategies.close()
+
+    def strategy_figures(self) -> dict[str, float]:
+        """Return what the strategies have done, all together."""
+        strategies = self._strategies.statistics().strategies
+        return {
+            "strategies": len(strategies),
+            "strategies_failed": sum(each.state is StrategyState.FAILED for each in strategies),
+            "strategy_failures": sum(each.failures for each in strategies),
+            "held_back": sum(each.held_back for each in strategies),
+        }
 
     def matches(self, names: Iterable[str]) -> tuple[dict[str, tuple[str, ...]], int]:
         """Return the instruments that each rule matches now, and how many rules were tested."""

@@ -221,9 +221,10 @@ class TraderWorker:
         return self._traders.held
 
     def details(self) -> dict[str, float]:
-        """Return the figures of the rules' engine."""
+        """Return the figures of the rules' engine, and of the strategies."""
         statistics = self._engine.statistics()
         figures = {name: float(getattr(statistics, name)) for name in statistics.__struct_fields__}
+        figures |= self._traders.strategy_figures()
         if isinstance(self._tape, RecordMessages):
             figures |= self._tape.figures()
         return {**figures, "unstored": len(self._outlet.unstored), "checkpoint_bytes": self._keeper.size}

@@ -239,6 +239,8 @@ class RunningStrategy:
 
     def _stop_for_good(self, why: str) -> None:
         self._state = StrategyState.FAILED
+        # It will not go on from there, whoever restores it.
+        self._saved = None
         self._last_failure = f"{why}: {self._last_failure}"
         self._let_go()
         self._around.log.error("a strategy is stopped for good", trader=self.spec.name, error=self._last_failure)
