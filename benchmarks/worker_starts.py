@@ -11,6 +11,8 @@ import time
 from multiprocessing.reduction import DupFd
 from typing import Any
 
+import msgspec
+
 from tickfloor.board.board_layout import BoardLayout
 from tickfloor.board.board_writer import create_board
 from tickfloor.board.segment import read_only
@@ -18,10 +20,10 @@ from tickfloor.board.tape_reader import attach_reader
 from tickfloor.board.tape_writer import create_tape
 from tickfloor.contracts.commands import Cleanup, Init
 from tickfloor.contracts.events import Ready
-from tickfloor.contracts.messages import Command
+from tickfloor.contracts.messages import Command, Lane
 from tickfloor.contracts.settings import TraderSettings
 from tickfloor.supervisor.zygote_client import ZygoteClient, adopt_orphans
-from tickfloor.worker import checkpoint
+from tickfloor.worker import checkpoint, effects, vitals
 from tickfloor.worker.channel import Channel, supervisor_end
 from tickfloor.worker.runtime import Runtime
 
@@ -43,6 +45,8 @@ class Segments:
             "board": read_only(board),
             "checkpoint": checkpoint.create("benchmark"),
             "doorbell": os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK),
+            "vitals": vitals.create("benchmark"),
+            "effects": effects.create(),
         }
 
 
@@ -51,14 +55,17 @@ class Started:
 
     def __init__(self, pid: int, connection: socket.socket) -> None:
         self.pid = pid
-        self._channel: Channel[Any, Any] = supervisor_end(connection)
+        self._channel: Channel[Any, Any] = supervisor_end(connection, "benchmark")
         self._sequence = 0
         self._say(Init(settings=TraderSettings(source="benchmark", tape="benchmark", reader=0)))
         self._wait_until_ready()
 
     def _say(self, body: Init | Cleanup) -> None:
         self._sequence += 1
-        self._channel.send(Command(sequence=self._sequence, correlation_id="", body=body))
+        raw = msgspec.Raw(msgspec.msgpack.encode(body))
+        self._channel.send(
+            Command(epoch=1, incarnation=1, lane=Lane.WORK, sequence=self._sequence, settled=0, body=raw)
+        )
 
     def _wait_until_ready(self) -> None:
         poll = select.poll()
@@ -66,7 +73,7 @@ class Started:
         until = time.monotonic() + READY_SECONDS
         while True:
             poll.poll(1000)
-            if any(isinstance(message, Ready) for message in self._channel.receive()):
+            if any(isinstance(message, Ready) for _, message in self._channel.receive()):
                 return
             if self._channel.closed or time.monotonic() > until:
                 raise RuntimeError(f"worker {self.pid} did not become ready")
@@ -95,6 +102,7 @@ class Templates:
             entry=ENTRY,
             slot="trader-1",
             incarnation=1,
+            epoch=1,
             run_id=self._segments.run_id,
             connection=its,
             descriptors=self._segments.descriptors,
@@ -131,7 +139,7 @@ def _serve(connection: socket.socket, segments: "_Sent") -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     descriptors = {name: fd.detach() for name, fd in segments.descriptors.items()}
     runtime = Runtime(
-        slot="trader-1", incarnation=1, run_id=segments.run_id, connection=connection, descriptors=descriptors
+        slot="trader-1", incarnation=1, epoch=1, run_id=segments.run_id, connection=connection, descriptors=descriptors
     )
     os._exit(runtime.run(lambda: make))
 

@@ -9,7 +9,16 @@ from pathlib import Path
 import stress
 
 ROOT = Path(__file__).parents[1]
-FRAMEWORK = {"children", "command", "floor_command", "numbered_records", "outcomes", "run_all"}
+FRAMEWORK = {
+    "children",
+    "command",
+    "counting_worker",
+    "faulty_channel",
+    "floor_command",
+    "numbered_records",
+    "outcomes",
+    "run_all",
+}
 
 
 def names() -> list[str]:

@@ -209,10 +209,22 @@ def test_a_hole_is_filled_at_once_with_all_that_follows_it_but_once_only():
     for _ in range(5):
         sender.submit()
     sender.numbers()
-    sender.now += 0.02
     for _ in range(3):
         sender.outbox.on_missing(Missing(lane=Lane.WORK, due=3))
     assert sender.numbers() == [3, 4, 5]
+    sender.now += 0.011
+    sender.outbox.on_missing(Missing(lane=Lane.WORK, due=3))
+    assert sender.numbers() == [3, 4, 5]
+
+
+def test_what_is_asked_for_though_it_is_answered_is_not_said_again():
+    sender = opened()
+    for _ in range(3):
+        sender.submit()
+    sender.applied(1)
+    sender.numbers()
+    sender.outbox.on_missing(Missing(lane=Lane.WORK, due=1))
+    assert sender.numbers() == []
 
 
 def test_a_deadline_is_told_once_and_the_lane_goes_on():

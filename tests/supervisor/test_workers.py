@@ -271,15 +271,13 @@ def test_a_worker_that_hears_nothing_is_forced_by_degrees():
     run(scenario())
 
 
-def test_a_stopped_worker_is_killed_within_two_seconds_of_its_grace():
+def test_a_stopped_worker_is_woken_to_be_ended():
     async def scenario():
         async with supervised() as floor:
             process = await floor.start("Plain", cleanup_seconds=0.1)
             process.kill(signal.SIGSTOP)
-            began = time.monotonic()
             await floor.supervisor.stop("worker-1")
-            assert time.monotonic() - began < 2.1
-            assert process.exit_status == -signal.SIGKILL
+            assert process.exit_status == -signal.SIGTERM
 
     run(scenario())
 

@@ -46,6 +46,7 @@ class Floor:
             self.tape.eyes, self.tape.readers_fd, run_id=RUN_ID, index=index, connection=self.connections[index].reader
         )
         self.opened.append(reader)
+        reader.ask()
         self.sender.publish()
         return reader
 
@@ -92,6 +93,23 @@ def test_records_come_out_of_messages_in_the_form_that_the_tape_has(floor):
     floor.sender.publish()
     assert reader.read(7) + reader.read() + reader.read() == beside.read()
     assert (reader.read(), reader.position, reader.from_messages, reader.from_tape) == (b"", 11, 11, 0)
+
+
+def test_who_does_not_read_yet_is_sent_nothing(floor):
+    reader = floor.reader()
+    record_connection.clear(floor.connections[0])
+    successor = RecordMessages(
+        floor.tape.eyes, floor.tape.readers_fd, run_id=RUN_ID, index=0, connection=floor.connections[0].reader
+    )
+    floor.opened.append(successor)
+    floor.sender.publish()
+    floor.feed(5)
+    assert (floor.sender.messages, reader.position) == (0, 0)
+    assert successor.read() == b""
+    floor.sender.publish()
+    floor.feed(5)
+    assert read_all(successor) == list(range(10))
+    assert (successor.from_tape, successor.from_messages) == (5, 5)
 
 
 def test_a_limit_is_kept_and_nothing_is_left_out(floor):

@@ -75,9 +75,8 @@ def compare(
             f"{counted(workload.frames, 'frame')}, {counted(traders, 'trader')} in {counted(workers, 'worker')}, "
             f"{counted(rounds, 'round')} of each path, flat out and within {seconds:g} s"
         )
-        config = read_config(
-            None, control_socket="none", trader_workers=workers, trader_workers_min=workers, trader_workers_max=workers
-        )
+        # Their number stays, and nobody speaks to them from outside.
+        config = read_config(None, control_socket="none", trader_workers=workers, trader_workers_max=0)
         try:
             runs = _play(config, folder, workload, seconds, rounds)
         except TickfloorError as error:

@@ -183,6 +183,7 @@ def _details(worker: WorkerDetails) -> list[tuple[str, str]]:
     ]
     if worker.quarantine:
         details.append(("quarantine", worker.quarantine))
+    details += [(name.replace("_", " "), f"{value:,g}") for name, value in worker.figures.items()]
     return details
 
 

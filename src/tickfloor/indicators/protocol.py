@@ -1,10 +1,13 @@
-"""What every indicator offers: two steps, a short way back, and its state as plain numbers."""
+"""What every indicator offers: two steps, a short way back, and its state as packed numbers."""
 
 import math
 from typing import Protocol
 
-State = list[float]
-"""An indicator's state as plain numbers, NaN allowed, so that it can be packed and restored bit for bit."""
+Numbers = list[float]
+"""What a recursive indicator goes on from; NaN allowed."""
+
+State = bytes
+"""An indicator's whole state: floats as they lie in memory, so that it is kept and restored bit for bit."""
 
 REVISABLE_BARS = 16
 """How many commits an indicator can take back when a late trade revises closed bars."""

@@ -2,7 +2,7 @@
 
 from array import array
 
-from tickfloor.indicators.protocol import REVISABLE_BARS, State
+from tickfloor.indicators.protocol import REVISABLE_BARS, Numbers, State
 
 
 class RecentStates:
@@ -14,13 +14,13 @@ class RecentStates:
         self._width = width
         self._numbers = array("d")
 
-    def push(self, state: State) -> None:
+    def push(self, state: Numbers) -> None:
         """Note the state before a commit, forgetting the oldest beyond :data:`REVISABLE_BARS`."""
         self._numbers.extend(state)
         if len(self._numbers) > REVISABLE_BARS * self._width:
             del self._numbers[: self._width]
 
-    def take_back(self, bars: int) -> State | None:
+    def take_back(self, bars: int) -> Numbers | None:
         """Return the state before the last ``bars`` commits and forget them; None if that is before the first."""
         at = len(self._numbers) - bars * self._width
         if at < 0:
@@ -30,10 +30,10 @@ class RecentStates:
         del self._numbers[at:]
         return state
 
-    def numbers(self) -> State:
-        """Return the log as one flat list, oldest first."""
-        return self._numbers.tolist()
+    def state(self) -> State:
+        """Return the log, oldest first."""
+        return self._numbers.tobytes()
 
-    def restore(self, numbers: State) -> None:
-        """Become the log that gave these numbers."""
-        self._numbers = array("d", numbers)
+    def restore(self, state: State) -> None:
+        """Become the log that gave this state."""
+        self._numbers = array("d", state)

@@ -1,7 +1,12 @@
 """Relative strength index with Wilder's averages, 0 to 100. Formula: TA-Lib RSI."""
 
-from tickfloor.indicators.protocol import LIMIT, NAN, State
+import struct
+
+from tickfloor.indicators.protocol import LIMIT, NAN, Numbers, State
 from tickfloor.indicators.recent import RecentStates
+
+_OWN = struct.Struct("4d")
+"""Changes seen, last value, and the averages."""
 
 
 class Rsi:
@@ -62,10 +67,10 @@ class Rsi:
         self._previous = value
         return result
 
-    def _numbers(self) -> State:
+    def _numbers(self) -> Numbers:
         return [float(self._count), self._previous, self._gain, self._loss]
 
-    def _set(self, numbers: State | None) -> None:
+    def _set(self, numbers: Numbers | None) -> None:
         count, self._previous, self._gain, self._loss = numbers or (0.0, NAN, 0.0, 0.0)
         self._count = int(count)
 
@@ -76,9 +81,10 @@ class Rsi:
 
     def state(self) -> State:
         """Return changes seen, last value, averages, and the recent states."""
-        return [*self._numbers(), *self._recent.numbers()]
+        return _OWN.pack(*self._numbers()) + self._recent.state()
 
     def restore(self, state: State) -> None:
         """Become the index that gave this state."""
-        self._set(state[:4])
-        self._recent.restore(state[4:])
+        count, self._previous, self._gain, self._loss = _OWN.unpack_from(state)
+        self._count = int(count)
+        self._recent.restore(state[_OWN.size :])

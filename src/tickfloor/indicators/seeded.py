@@ -1,7 +1,12 @@
 """A recursive average seeded by the mean of its first n values: what ema and atr share."""
 
-from tickfloor.indicators.protocol import LIMIT, NAN, State
+import struct
+
+from tickfloor.indicators.protocol import LIMIT, NAN, Numbers, State
 from tickfloor.indicators.recent import RecentStates
+
+_OWN = struct.Struct("2d")
+"""Values seen and level."""
 
 
 class SeededAverage:
@@ -45,7 +50,7 @@ class SeededAverage:
             self._level += value
         return result
 
-    def _set(self, state: State | None) -> None:
+    def _set(self, state: Numbers | None) -> None:
         count, self._level = state or (0.0, 0.0)
         self._count = int(count)
 
@@ -56,9 +61,10 @@ class SeededAverage:
 
     def state(self) -> State:
         """Return values seen, level, and the recent states."""
-        return [float(self._count), self._level, *self._recent.numbers()]
+        return _OWN.pack(self._count, self._level) + self._recent.state()
 
     def restore(self, state: State) -> None:
         """Become the average that gave this state."""
-        self._set(state[:2])
-        self._recent.restore(state[2:])
+        count, self._level = _OWN.unpack_from(state)
+        self._count = int(count)
+        self._recent.restore(state[_OWN.size :])

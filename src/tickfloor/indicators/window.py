@@ -27,7 +27,7 @@ class RecentValues:
 
     def state(self) -> State:
         """Return the inputs, oldest first."""
-        return self.values.tolist()
+        return self.values.tobytes()
 
     def restore(self, state: State) -> None:
         """Become the window that gave this state."""

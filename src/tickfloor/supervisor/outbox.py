@@ -105,6 +105,7 @@ class Outbox:
         self._held: deque[int] = deque()
         self._open = False
         self._alarm = math.inf
+        self._asked_for = 0
         self._submitted = 0
         self._answered = 0
         self._said_again = 0
@@ -183,9 +184,13 @@ class Outbox:
     def on_missing(self, message: Missing) -> None:
         """Say everything from the first missing command on, in order."""
         now = self._clock()
+        first = self._pending.get(message.due)
+        # Each command behind a hole asks for it; one answer to all of them is enough.
+        if first is None or (message.due == self._asked_for and first.said_at > now - _LEAST_DELAY):
+            return
+        self._asked_for = message.due
         for sequence, pending in self._pending.items():
-            # Each command behind a hole asks for it; one answer to all of them is enough.
-            if sequence >= message.due and pending.tries and pending.said_at <= now - _LEAST_DELAY:
+            if sequence >= message.due and pending.tries:
                 self._said_again += 1
                 self._say(pending, now)
 

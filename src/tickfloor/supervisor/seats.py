@@ -60,6 +60,17 @@ class Seats:
             NoSeatError: there is none.
             OutOfMemoryError: the host lacks the memory.
         """
+        seat = self.reserve()
+        self.attach(seat, position)
+        return seat
+
+    def reserve(self) -> Seat:
+        """Return a free place that nobody waits for until it is attached.
+
+        Raises:
+            NoSeatError: there is none.
+            OutOfMemoryError: the host lacks the memory.
+        """
         index = next((index for index in range(len(self._doorbells)) if index not in self._taken), None)
         if index is None:
             raise NoSeatError(
@@ -68,10 +79,12 @@ class Seats:
         own = {"doorbell": self._doorbells[index]}
         if self._connections:
             own["messages"] = self._connections[index].reader
-        seat = Seat(index, {**self._shared, **own})
-        attach_reader(self._shared["readers"], index, position)
-        self._taken[index] = seat
+        seat = self._taken[index] = Seat(index, {**self._shared, **own})
         return seat
+
+    def attach(self, seat: Seat, position: int) -> None:
+        """Have a replay wait for a place whose reader will begin at a position."""
+        attach_reader(self._shared["readers"], seat.index, position)
 
     def leave(self, seat: Seat) -> None:
         """Give a place back whose worker is dead and whose checkpoint nobody needs."""

@@ -54,6 +54,7 @@ class Slot:
     Attributes:
         state: what the slot is doing, across incarnations.
         wanted: whether a death is followed by a restart; not before the first incarnation works.
+        starting: its worker has not been told yet what it is to do.
         handing_over: a planned replacement is under way, and sees to it whoever dies meanwhile.
         replacements: planned ones so far.
         reason: why it is quarantined.
@@ -63,6 +64,7 @@ class Slot:
     restarts: RestartPolicy
     state: SlotState = SlotState.RUNNING
     wanted: bool = False
+    starting: bool = False
     handing_over: bool = False
     incarnations: int = 0
     replacements: int = 0

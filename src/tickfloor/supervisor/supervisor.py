@@ -20,7 +20,7 @@ from tickfloor.supervisor.process import WorkerDiedError, WorkerObserver, Worker
 from tickfloor.supervisor.restarts import RecoveryPolicy, RestartPolicy
 from tickfloor.supervisor.services.message_flow import MessageFlow
 from tickfloor.supervisor.services.router import Router
-from tickfloor.supervisor.slots import Slot, SlotSpec
+from tickfloor.supervisor.slots import Kind, Slot, SlotSpec
 from tickfloor.supervisor.zygote_client import ZygoteClient, ZygoteError, adopt_orphans
 from tickfloor.worker import vitals
 from tickfloor.worker.channel import Unintelligible
@@ -135,6 +135,13 @@ class Supervisor(WorkerObserver):
         """Forget a slot whose worker is gone."""
         del self._slots[name]
 
+    def prepare(self, kind: Kind, payload: bytes) -> None:
+        """Have the workers of a kind share what its module makes of ``payload``; nothing waits for that or needs it.
+
+        Only of a kind that is forked from a template; each payload takes the place of the one before.
+        """
+        self._zygote.prepare(kind.entry, payload)
+
     @property
     def zygote_pid(self) -> int:
         """Return the zygote's pid, or 0 while there is none."""
@@ -213,8 +220,9 @@ class Supervisor(WorkerObserver):
         while True:
             if self.failure.done():
                 raise self.failure.result()
-            process = self._slots[name].process
-            if process is not None and process.state is WorkerState.READY:
+            slot = self._slots[name]
+            process = slot.process
+            if process is not None and process.state is WorkerState.READY and not slot.starting:
                 with suppress(WorkerDiedError):
                     return await process.command(body, correlation_id)
             await asyncio.sleep(_LOOK_SECONDS)
@@ -376,7 +384,12 @@ class Supervisor(WorkerObserver):
         """Start an incarnation and see it through to its work."""
         process = slot.process = self._launch(slot, slot.spec.settings(), slot.spec.descriptors())
         slot.state = SlotState.RUNNING
-        await self._until_ready(slot, process)
+        slot.starting = True
+        try:
+            await self._until_ready(slot, process)
+        finally:
+            slot.starting = False
+        # Without a pause: whoever asks this worker something is heard after what it is told here first.
         await slot.spec.on_ready(process)
 
     def _launch(self, slot: Slot, settings: WorkerSettings, descriptors: Mapping[str, int]) -> WorkerProcess:

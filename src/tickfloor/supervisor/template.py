@@ -74,6 +74,13 @@ class Template:
         except OSError:
             self.end()
 
+    def hang_up(self) -> None:
+        """Have it end by itself, with what it has forked that is no worker, and wait for that."""
+        if self._pid:
+            self.close()
+            os.waitpid(self._pid, 0)
+            self._pid = 0
+
     def end(self) -> None:
         """Kill it, and wait for its death."""
         if self._pid:
@@ -97,7 +104,10 @@ def of_entry(entry: str) -> Life:
     """Return the life of a template that has loaded an entry's module."""
 
     def life(control: socket.socket) -> None:
-        module = importlib.import_module(entry.partition(":")[0])
+        try:
+            module = importlib.import_module(entry.partition(":")[0])
+        except Exception:  # noqa: BLE001 - whatever a module raises, a worker that loads it itself will say
+            return
         control.send(_LOADED)
         _Loaded(control, module).serve()
 
@@ -134,9 +144,12 @@ class _Loaded:
                 poll.unregister(coming)
                 self._promote(coming)
             if self._control.fileno() in ready and not answer_one(self._control, self._answer):
-                return
+                break
             if self._due and self._coming is None:
                 poll.register(self._begin(), select.POLLIN)
+        for child in (self._prepared, self._coming):
+            if child is not None:
+                child.end()
 
     def _answer(self, request: Request, body: bytes, descriptors: list[int]) -> int | None:
         if not isinstance(request, SpawnRequest):

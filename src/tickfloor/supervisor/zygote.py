@@ -37,6 +37,7 @@ def serve(control: socket.socket, supervisor: int) -> None:
     freeze()
     while answer_one(control, zygote.answer):
         pass
+    zygote.end()
 
 
 class _Zygote:
@@ -58,6 +59,11 @@ class _Zygote:
                 if template is not None:
                     return template.fork(body, descriptors)
         return fork_twice(self._held(), request, descriptors)
+
+    def end(self) -> None:
+        """End the templates; workers go on."""
+        for template in self._templates.values():
+            template.hang_up()
 
     def _prepare(self, entry: str, payload: bytes) -> None:
         self._payloads[entry] = payload

@@ -8,10 +8,8 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from tickfloor.contracts.errors import WorkerError
-from tickfloor.supervisor.zygote import SpawnRequest
+from tickfloor.supervisor.requests import SpawnRequest, encode, send_payload
 
 _PR_SET_CHILD_SUBREAPER = 36
 _START_TIMEOUT = 30.0
@@ -41,6 +39,7 @@ class ZygoteClient:
         self._path = tuple(path)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._payloads: dict[str, bytes] = {}
         self.starts = 0
 
     @property
@@ -66,7 +65,7 @@ class ZygoteClient:
             ZygoteError: the zygote does not start, does not answer, or was disturbed. Ask again with another
                 connection: a worker that holds this one may be there or not.
         """
-        request = msgspec.msgpack.encode(
+        request = encode(
             SpawnRequest(entry, slot, incarnation, epoch, run_id, os.getpid(), tuple(descriptors), from_template)
         )
         fds = [connection.fileno(), *descriptors.values()]
@@ -87,6 +86,18 @@ class ZygoteClient:
         if not pid:
             raise ZygoteError(f"a process was killed while it forked {slot}")
         return pid
+
+    def prepare(self, entry: str, payload: bytes) -> None:
+        """Have workers of an entry forked from a process in which ``prepare(payload)`` of its module has run.
+
+        Nothing waits for that, and until it is so, or if it fails, they are forked as before. A zygote that has died
+        is told when it is started again.
+        """
+        self._payloads[entry] = payload
+        if self._control is not None:
+            # Whether it is there is seen when the next worker is wanted.
+            with contextlib.suppress(OSError):
+                send_payload(self._control, entry, payload)
 
     def start(self) -> socket.socket:
         """Execute a fresh zygote and wait until it has loaded what it preloads.
@@ -117,6 +128,10 @@ class ZygoteClient:
             self._kill()
             raise ZygoteError("the zygote did not start; what it said is on stderr")
         ours.settimeout(_SPAWN_TIMEOUT)
+        for entry, payload in self._payloads.items():
+            # If it dies already, the next one is told.
+            with contextlib.suppress(OSError):
+                send_payload(ours, entry, payload)
         return ours
 
     def close(self) -> None:

@@ -74,6 +74,10 @@ class Engine:
         """per row seen since the traders last changed; None where no trader applies"""
         self._saved: dict[int, SavedInstrument] = {}
         """rows not seen since then, as they were"""
+        self._open_early: dict[int, tuple[InstrumentState, int]] = {}
+        """rows among the saved that are open already, each with the rules tested for that"""
+        self._to_open: list[int] | None = None
+        """rows among the saved that :meth:`open_next` has not looked at, last first; None: all of them"""
         self._counters = Counters()
         self._position = 0
 
@@ -158,21 +162,55 @@ class Engine:
                 self._saved[row] = SavedInstrument([(self._names, state.packed())])
         self._states.clear()
         self._layouts.clear()
+        self._open_none_early()
+
+    def open_next(self) -> bool:
+        """Open one of the instruments that wait for their next record, to save that record the time; say if one did.
+
+        What is open before its record is as if it were not: it is used for the record, and for nothing else.
+
+        Raises:
+            CheckpointError: what was restored of it cannot be read.
+        """
+        if self._to_open is None:
+            self._to_open = sorted(self._saved, reverse=True)
+        while self._to_open:
+            row = self._to_open.pop()
+            layout = self._layout(row) if row in self._saved else None
+            if layout is not None:
+                before = self._counters.evaluations
+                state = self._opened(row, layout)
+                self._open_early[row] = state, self._counters.evaluations - before
+                self._counters.evaluations = before
+                return True
+        return False
 
     def _open(self, row: int, sequence: int) -> InstrumentState | None:
         """Return the state of a row that was not seen since the traders last changed."""
-        layout = self._layout(row)
-        saved = self._saved.get(row)
-        state = None
-        if layout is not None:
-            instrument, counters = self._instrument(row), self._counters
-            if saved is None:
-                state = InstrumentState(instrument, layout, counters, since=sequence)
+        state: InstrumentState | None
+        if row in self._open_early:
+            state, evaluations = self._open_early.pop(row)
+            self._counters.evaluations += evaluations
+        else:
+            layout = self._layout(row)
+            if layout is None:
+                state = None
+            elif row in self._saved:
+                state = self._opened(row, layout)
             else:
-                state = InstrumentState(instrument, layout, counters, saved.state(), saved.known())
+                state = InstrumentState(self._instrument(row), layout, self._counters, since=sequence)
         self._saved.pop(row, None)
         self._states[row] = state
         return state
+
+    def _opened(self, row: int, layout: Layout) -> InstrumentState:
+        saved = self._saved[row]
+        return InstrumentState(self._instrument(row), layout, self._counters, saved.state(), saved.known())
+
+    def _open_none_early(self) -> None:
+        """Begin anew to open instruments before their records, because what is to be opened has changed."""
+        self._open_early.clear()
+        self._to_open = None
 
     def _instrument(self, row: int) -> Instrument:
         instrument = self._instruments.get(row)
@@ -361,6 +399,7 @@ class Engine:
             saved.check(position)
         self._states.clear()
         self._saved = instruments
+        self._open_none_early()
         self._position = position
         self._counters = counters
 
@@ -390,6 +429,7 @@ class Engine:
         intervals = {interval_of(column) for rule in self._rules.values() for column in rule.plan.columns}
         self._states.clear()
         self._saved.clear()
+        self._open_none_early()
         for row, view in rows.items():
             layout = self._layout(row)
             if layout is not None:

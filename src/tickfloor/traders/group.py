@@ -1,10 +1,8 @@
 """All traders of one worker, rules and strategies, behind one face."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-import msgspec
-
-from tickfloor.contracts.errors import CheckpointError
+from tickfloor.contracts.errors import CheckpointError, TickfloorError
 from tickfloor.contracts.signals import Signal
 from tickfloor.contracts.traders import TraderSet, TradersHeld, TraderSpec
 from tickfloor.traders.engine import Engine
@@ -13,14 +11,8 @@ from tickfloor.traders.resync import InstrumentView
 from tickfloor.traders.strategies.host import StrategyHost
 from tickfloor.traders.strategies.statistics import StrategyState
 
-
-class _Parts(msgspec.Struct, frozen=True):
-    rules: bytes
-    strategies: bytes
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Parts).decode
+_PIECES = 2
+"""Of a checkpoint: the rules and the strategies."""
 
 
 class TraderGroup:
@@ -104,6 +96,14 @@ class TraderGroup:
             signals = sorted([*signals, *others], key=_by_sequence) if signals else others
         return signals
 
+    def open_next(self) -> bool:
+        """Do a piece of what later records would have to wait for; say whether there was one.
+
+        Raises:
+            CheckpointError: what was restored cannot be read.
+        """
+        return self._engine.open_next()
+
     def resync(self, position: int, rows: Mapping[int, InstrumentView]) -> None:
         """Go on at a position after a hole, from the board; nothing is signalled for the hole."""
         self._engine.resync(position, rows)
@@ -123,28 +123,36 @@ class TraderGroup:
             "held_back": sum(each.held_back for each in strategies),
         }
 
-    def matches(self, names: Iterable[str]) -> tuple[dict[str, tuple[str, ...]], int]:
-        """Return the instruments that each rule matches now, and how many rules were tested."""
-        return self._engine.run(tuple(names))
+    def matches(self, names: Collection[str]) -> tuple[dict[str, tuple[str, ...]], int]:
+        """Return the instruments that each of these traders matches now, and how many rules were tested.
+
+        Without names, all traders. A strategy matches nothing: it has no rule to test.
+
+        Raises:
+            TickfloorError: there is no trader of one of the names.
+        """
+        for name in names:
+            if name not in self._set:
+                raise TickfloorError(f"no trader {name} runs here; ask for one that does")
+        rules = [name for name in names if name not in self._hosted]
+        return ({}, 0) if names and not rules else self._engine.run(rules)
 
     # State
 
-    def checkpoint(self) -> bytes:
-        """Return everything needed to go on from here in another worker."""
-        return _encode(_Parts(self._engine.checkpoint(), self._strategies.checkpoint()))
+    def checkpoint(self) -> tuple[bytes, bytes]:
+        """Return everything needed to go on from here in another worker, in pieces that are large: copy none."""
+        return self._engine.checkpoint(), self._strategies.checkpoint()
 
-    def restore(self, blobs: Sequence[bytes]) -> None:
+    def restore(self, saved: Sequence[Sequence[bytes]]) -> None:
         """Go on where the workers that gave these checkpoints were; sync the traders first.
 
         Raises:
             CheckpointError: one is damaged, of another version, tape or position.
         """
-        try:
-            parts = [_decode(blob) for blob in blobs]
-        except msgspec.MsgspecError as error:
-            raise CheckpointError(f"the checkpoint cannot be read ({error}); start without it") from error
-        self._engine.restore([part.rules for part in parts])
-        self._strategies.restore([part.strategies for part in parts])
+        if any(len(pieces) != _PIECES for pieces in saved):
+            raise CheckpointError("the checkpoint is of another version; start without it")
+        self._engine.restore([rules for rules, _ in saved])
+        self._strategies.restore([strategies for _, strategies in saved])
 
 
 def _by_sequence(signal: Signal) -> int:

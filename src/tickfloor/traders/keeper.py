@@ -1,28 +1,46 @@
 """When a trader worker's state is saved, and when a saved one is left alone because a successor goes on from it."""
 
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from tickfloor.board.tape_reader import TapeReader
 from tickfloor.contracts.signals import Signal
 from tickfloor.worker.checkpoint import Checkpoint
 
 _SECONDS = 0.25
 IDLE_SECONDS = 0.02
+_IDLE_SHARE = 0.02
+"""Most of the time that saving may take while nothing is read, as far as it is not due anyway."""
 
 
-class Saved(msgspec.Struct, frozen=True):
+class SavedHead(msgspec.Struct, frozen=True):
+    """What a trader worker's checkpoint begins with.
+
+    Attributes:
+        position: of the tape.
+        unstored: signals that are not stored.
+        sizes: of the traders' states, which follow.
+    """
+
+    position: int
+    unstored: tuple[Signal, ...]
+    sizes: tuple[int, ...]
+
+
+class Saved(NamedTuple):
     """A trader worker's checkpoint: its traders at a position of the tape, and signals that are not stored."""
 
     position: int
-    traders: bytes
+    traders: Sequence[bytes]
     unstored: tuple[Signal, ...]
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Saved).decode
+_decode = msgspec.msgpack.Decoder(SavedHead).decode
+_HEAD_SIZE = struct.Struct("<I")
 
 
 def read_saved(checkpoint: Checkpoint) -> Saved | None:
@@ -32,14 +50,42 @@ def read_saved(checkpoint: Checkpoint) -> Saved | None:
         CheckpointError: it is damaged.
     """
     state = checkpoint.read()
-    return None if state is None else _decode(state)
+    if state is None:
+        return None
+    at = _HEAD_SIZE.size
+    (size,) = _HEAD_SIZE.unpack_from(state)
+    head = _decode(state[at : at + size])
+    traders = []
+    for each in head.sizes:
+        at += size
+        traders.append(state[at : at + each])
+        size = each
+    return Saved(head.position, traders, head.unstored)
+
+
+class HeldTape(Protocol):
+    """A reader's tape, whose records are kept for it until it lets go."""
+
+    @property
+    def capacity(self) -> int:
+        """Records that the tape holds."""
+
+    @property
+    def position(self) -> int:
+        """The next record to read."""
+
+    def commit(self, hold: int) -> None:
+        """Let go of the records before ``hold``."""
 
 
 class StateKeeper:
     """Saves four times a second, sooner when much has been read, and moves the reader's hold up behind.
 
+    When there is nothing to read it saves sooner, too, as long as that takes little of the time.
+
     Args:
-        state: gives what to save: the traders, and the signals that are not stored.
+        state: gives what to save: the traders, in pieces, and the signals that are not stored.
+        clock: monotonic seconds.
 
     Attributes:
         frozen: the last state stays what it is.
@@ -48,13 +94,19 @@ class StateKeeper:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, tape: TapeReader, state: Callable[[], tuple[bytes, tuple[Signal, ...]]]
+        self,
+        checkpoint: Checkpoint,
+        tape: HeldTape,
+        state: Callable[[], tuple[Sequence[bytes], tuple[Signal, ...]]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._checkpoint = checkpoint
         self._tape = tape
         self._state = state
+        self._clock = clock
         self._every = tape.capacity // 8
         self._at = 0.0
+        self._idle_seconds = IDLE_SECONDS
         self.frozen = False
         self.position = 0
         self.taken = 0
@@ -69,18 +121,24 @@ class StateKeeper:
         """Save, if it is time to."""
         if not self.behind:
             return
-        since = time.monotonic() - self._at
-        if since >= _SECONDS or (idle and since >= IDLE_SECONDS) or self._tape.position - self.position >= self._every:
+        since = self._clock() - self._at
+        due = self._idle_seconds if idle else _SECONDS
+        if since >= due or self._tape.position - self.position >= self._every:
             self.save()
+
+    def due_in(self) -> float:
+        """Return the seconds until there is something to save while nothing is read."""
+        return max(0.0, self._at + self._idle_seconds - self._clock()) if self.behind else _SECONDS
 
     def save(self) -> None:
         """Save now."""
+        began = self._clock()
         position = self._tape.position
         traders, unstored = self._state()
-        state = _encode(Saved(position, traders, unstored))
-        self._checkpoint.write(state)
+        head = _encode(SavedHead(position, unstored, tuple(map(len, traders))))
+        self.size = self._checkpoint.write(_HEAD_SIZE.pack(len(head)), head, *traders)
         self.position = position
-        self._at = time.monotonic()
+        self._at = self._clock()
+        self._idle_seconds = min(max(IDLE_SECONDS, (self._at - began) / _IDLE_SHARE), _SECONDS)
         self.taken += 1
-        self.size = len(state)
         self._tape.commit(hold=position)

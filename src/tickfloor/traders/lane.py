@@ -93,7 +93,7 @@ class Lane:
             return (step.slot, -1, step.value, step.value)
         indicator = INDICATORS[step.function](step.period)
         if state and step.key in state.indicators:
-            indicator.restore(array("d", state.indicators[step.key]).tolist())
+            indicator.restore(state.indicators[step.key])
         self._indicators[step.key] = indicator
         return (step.slot, step.source, indicator.value_now, indicator.close)
 
@@ -117,7 +117,7 @@ class Lane:
             keys=self._program.keys,
             since=self._since,
             rows=[row.tobytes() for row in self._columns],
-            indicators={key: array("d", indicator.state()).tobytes() for key, indicator in self._indicators.items()},
+            indicators={key: indicator.state() for key, indicator in self._indicators.items()},
         )
 
     def refresh(self, bar: Bar) -> None:  # hot path

@@ -1,12 +1,18 @@
 """The plans of rules that this process has met: parsing a rule costs more than all else that is done to add it."""
 
 from collections.abc import Iterable
+from contextlib import suppress
+
+import msgspec
 
 from tickfloor.contracts.errors import RuleError, TickfloorError
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.traders.language.plan import Plan, plan
 
 MOST_KEPT = 4096
+"""Some 2 KB each."""
+
+_decode = msgspec.msgpack.Decoder(list[TraderSpec]).decode
 
 
 class TradersRefusedError(TickfloorError):
@@ -36,6 +42,16 @@ def planned(spec: TraderSpec) -> Plan:
             del _plans[next(iter(_plans))]
         _plans[text] = found
     return found
+
+
+def prepare(payload: bytes) -> None:
+    """Plan the rules of these traders, encoded, for all processes that are forked from this one.
+
+    What is not valid is left to whoever is to run it, and can say so.
+    """
+    for spec in _decode(payload):
+        with suppress(RuleError, ValueError):
+            planned(spec)
 
 
 def plans_of(specs: Iterable[TraderSpec]) -> list[Plan]:

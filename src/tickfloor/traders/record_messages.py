@@ -28,7 +28,7 @@ class RecordMessages(TapeReader):
     full socket, a dead feed or a dead predecessor has left out or left behind, each record is read exactly once.
 
     Args:
-        connection: the reader's end; asking for messages is left in it.
+        connection: the reader's end.
 
     Attributes:
         from_messages, from_tape: records read, by where they came from.
@@ -40,14 +40,19 @@ class RecordMessages(TapeReader):
         super().__init__(tape_fd, readers_fd, run_id=run_id, index=index)
         self._connection = connection
         self._batch: Sequence[RecordMessage] = ()
+        self._asked = False
         self._look_at_tape = False
         self.from_messages = 0
         self.from_tape = 0
         self.decoding_ns = 0
         self.packing_ns = 0
+
+    def ask(self) -> None:
+        """Ask the feed for messages: who reads has asked, and who does not read yet holds up no replay."""
+        self._asked = True
         # Full of the wishes of its predecessors: the feed knows.
         with contextlib.suppress(BlockingIOError):
-            os.write(connection, b"messages, please")
+            os.write(self._connection, b"messages, please")
 
     def read(self, limit: int = 4096) -> bytes:  # hot path
         """Return the next records, at most ``limit``; empty when there are none yet.
@@ -57,6 +62,8 @@ class RecordMessages(TapeReader):
                 hole; read on after :meth:`resume`.
             TickfloorError: the floor is gone.
         """
+        if not self._asked:
+            self.ask()
         while self._batch or self._receive():
             behind = self.position - self._batch[0].sequence
             if behind < 0:

@@ -1,5 +1,6 @@
 """The trader worker: reads its tape in place, runs its share of the traders, and says what becomes true."""
 
+import gc
 import time
 
 from tickfloor.board.board_reader import BoardReader
@@ -33,11 +34,12 @@ from tickfloor.contracts.messages import ToWorker
 from tickfloor.contracts.record_messages import takes_messages
 from tickfloor.contracts.settings import TraderSettings, WorkerSettings
 from tickfloor.contracts.traders import TradersHeld
+from tickfloor.traders import plans
 from tickfloor.traders.board_view import views_of
 from tickfloor.traders.check import check_traders
 from tickfloor.traders.engine import Engine
 from tickfloor.traders.group import TraderGroup
-from tickfloor.traders.keeper import IDLE_SECONDS, StateKeeper, read_saved
+from tickfloor.traders.keeper import StateKeeper, read_saved
 from tickfloor.traders.outlet import SignalOutlet
 from tickfloor.traders.record_messages import MessageArrival, RecordMessages
 from tickfloor.traders.strategies.host import StrategyHost
@@ -45,7 +47,8 @@ from tickfloor.worker.checkpoint import Checkpoint
 from tickfloor.worker.inbox import Later
 from tickfloor.worker.runtime import Runtime
 
-_BATCH = 1024
+_BATCH = 128
+"""Records of one step: few, because the signals of the first are said when the last is decided, and a message waits."""
 _STATUS_SECONDS = 0.25
 
 
@@ -79,6 +82,7 @@ class TraderWorker:
             lambda: (self._traders.checkpoint(), self._outlet.unstored),
         )
         self._begun = False
+        self._opening = False
         self._ended_at: int | None = None
         """position at which this worker has yielded, or will"""
         self._freezes: dict[int, int] = {}
@@ -171,7 +175,18 @@ class TraderWorker:
         self._keeper.save_if_due(idle=not records)
         if time.monotonic() - self._said_at >= _STATUS_SECONDS:
             self._say_status()
-        return bool(records)
+        return bool(records) or self._open_next()
+
+    def _open_next(self) -> bool:
+        """Do beforehand what later records would have to wait for; say whether there was something."""
+        if self._traders.open_next():
+            self._opening = True
+            return True
+        if self._opening:
+            self._opening = False
+            # What is open now stays: a full collection would walk all of it, for tens of milliseconds.
+            gc.freeze()
+        return False
 
     def _limit(self) -> int:
         """Return how many records may be read now: none beyond a position where something is to be done."""
@@ -207,9 +222,7 @@ class TraderWorker:
             # The tape may hold records; only a message lets them be read.
             self._runtime.wait_for_message(seconds)
             return
-        if self._keeper.behind:
-            seconds = min(seconds, IDLE_SECONDS)
-        self._waiting.wait(self._tape, min(seconds, _STATUS_SECONDS))
+        self._waiting.wait(self._tape, min(seconds, _STATUS_SECONDS, self._keeper.due_in()))
 
     def progress(self) -> Progress:
         """Return records read, and records that could be read now."""
@@ -318,6 +331,11 @@ def _reader_of(runtime: Runtime, settings: TraderSettings) -> tuple[TapeReader, 
         return messages, MessageArrival(messages, connection, others)
     reader = TapeReader(tape, readers, run_id=run_id, index=settings.reader)
     return reader, Doorbell(descriptors["doorbell"], others)
+
+
+def prepare(payload: bytes) -> None:
+    """Make what trader workers have in common, in the process that they are forked from."""
+    plans.prepare(payload)
 
 
 def make(runtime: Runtime, settings: WorkerSettings) -> TraderWorker:

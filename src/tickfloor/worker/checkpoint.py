@@ -33,24 +33,29 @@ class Checkpoint:
         if number:
             self._regions[number & 1] = (offset, length)
 
-    def write(self, state: bytes) -> None:
-        """Make ``state`` the current checkpoint.
+    def write(self, *pieces: bytes) -> int:
+        """Make these bytes, one after the other, the current checkpoint; return how many they are.
 
         Raises:
             CheckpointError: the host lacks the memory; the checkpoint before stays current.
         """
         number = self._number + 1
+        size = sum(map(len, pieces))
         offset, capacity = self._regions[number & 1]
         try:
-            if len(state) > capacity:
-                offset, capacity = self._room_for(len(state))
+            if size > capacity:
+                offset, capacity = self._room_for(size)
                 os.posix_fallocate(self._fd, offset, capacity)
                 self._regions[number & 1] = (offset, capacity)
-            _write_all(self._fd, state, offset)
-            _write_all(self._fd, _HEADER.pack(number, offset, len(state), zlib.crc32(state)), 0)
+            checksum, at = 0, offset
+            for piece in pieces:
+                checksum = zlib.crc32(piece, checksum)
+                at = _write_all(self._fd, piece, at)
+            _write_all(self._fd, _HEADER.pack(number, offset, size, checksum), 0)
         except OSError as error:
-            raise CheckpointError(f"a checkpoint of {len(state):,} bytes: {error.strerror}") from error
+            raise CheckpointError(f"a checkpoint of {size:,} bytes: {error.strerror}") from error
         self._number = number
+        return size
 
     def read(self) -> bytes | None:
         """Return the current checkpoint, or None if there is none.
@@ -80,9 +85,11 @@ class Checkpoint:
         return found
 
 
-def _write_all(fd: int, data: bytes, offset: int) -> None:
+def _write_all(fd: int, data: bytes, offset: int) -> int:
+    """Write bytes at an offset and return the one after them."""
     view = memoryview(data)
     while view:
         written = os.pwrite(fd, view, offset)
         view = view[written:]
         offset += written
+    return offset

@@ -1,5 +1,6 @@
 """Workers that misbehave; loaded in worker processes only, never by the tests."""
 
+import mmap
 import os
 import signal
 import sys
@@ -119,3 +120,39 @@ def fails_later(runtime, settings):
 def is_preloaded(runtime, settings):
     assert "odd_workers" in sys.modules
     return Plain(runtime, settings)
+
+
+class Recording(Plain):
+    """Notes each command that it applies in memory that outlives it, and answers nothing while it is held back.
+
+    The memory's words: how many were noted, whether it is held back, then ``incarnation << 32 | sequence`` of each.
+    """
+
+    def __init__(self, runtime, settings):
+        super().__init__(runtime, settings)
+        self.mapping = mmap.mmap(runtime.descriptors["record"], 0)
+        self.words = memoryview(self.mapping).cast("Q")
+        self.unanswered = []
+
+    def apply(self, sequence, body):
+        words = self.words
+        words[2 + words[0]] = self.runtime.incarnation << 32 | sequence
+        words[0] += 1
+        if words[1]:
+            self.unanswered.append(sequence)
+            raise Later
+
+    def step(self):
+        if not self.words[1]:
+            for sequence in self.unanswered:
+                self.runtime.applied(sequence)
+            self.unanswered.clear()
+        return False
+
+    def wait(self, seconds):
+        # Nobody rings when it is let go on.
+        self.runtime.wait_for_message(0.001 if self.unanswered else seconds)
+
+    def close(self):
+        self.words.release()
+        self.mapping.close()

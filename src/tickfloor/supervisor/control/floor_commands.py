@@ -125,6 +125,7 @@ class FloorCommands:
             commands=report.commands if report else 0,
             busy=min(1.0, report.busy / report.uptime) if report and report.uptime else None,
             quarantine=slot.reason,
+            figures=report.details if report else {},
         )
 
     async def _report(self, process: WorkerProcess, correlation_id: str) -> WorkerReport | None:

@@ -29,6 +29,7 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
         commands: applied by this incarnation.
         busy: share of its time spent working, 0 to 1; None while that is not known.
         quarantine: why the place is not filled again; empty unless it is quarantined.
+        figures: of the worker's kind, by name, as it gives them itself; empty while it does not answer.
     """
 
     slot: str
@@ -50,6 +51,7 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
     commands: int
     busy: float | None
     quarantine: str
+    figures: dict[str, float] = {}
 
 
 class WorkersListed(Reply, frozen=True, kw_only=True):

@@ -1,13 +1,14 @@
 """Trader workers that change places make-before-break: not one signal is missed or doubled.
 
-The old workers save at one position of the tape and go on. The new ones start from there, with the traders spread
-over them as they shall be, and keep what they raise to themselves. When they have caught up, the old ones stop, all at
-one position, and the new ones raise from exactly there.
+The new workers start with the traders spread over them as they shall be. The old ones save at one position of the
+tape and go on; the new ones begin there, and keep what they raise to themselves. When they have caught up, the old
+ones stop, all at one position, and the new ones raise from exactly there.
 """
 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from tickfloor.contracts.commands import (
     Begin,
@@ -36,6 +37,16 @@ _ROUNDS = 20
 
 class HandoverError(WorkerError):
     """The traders could not change places; they go on where they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Successor:
+    """A new worker that fills no slot yet; ``restore``: what it calls the checkpoints to go on from."""
+
+    seat: Seat
+    traders: TraderSet
+    process: WorkerProcess
+    restore: tuple[str, ...]
 
 
 async def replace(pool: TraderPool, name: str, reason: str) -> None:
@@ -71,20 +82,20 @@ async def _hand_over(
     began = time.monotonic()
     with supervisor.handing_over([member.slot for member in old], reason):
         leaving = [_working(member) for member in old]
-        coming: dict[str, tuple[Seat, TraderSet, WorkerProcess]] = {}
+        coming: dict[str, _Successor] = {}
         try:
             stop = await _prepare(pool, old, leaving, wanted, coming)
         except BaseException:
             await _give_up(pool, leaving, coming)
             raise
         left = _switch(pool, old, coming)
-        taking_over = [each.command(TakeOver(at=stop)) for _, _, each in coming.values()]
+        taking_over = [each.process.command(TakeOver(at=stop)) for each in coming.values()]
     try:
         # One that dies from here on is started again from what it saved first.
         await asyncio.gather(*taking_over, return_exceptions=True)
         took = time.monotonic() - began
-        for name, (_, traders, _) in coming.items():
-            supervisor.lifecycle.replaced(name, reason, took, len(traders))
+        for name, each in coming.items():
+            supervisor.lifecycle.replaced(name, reason, took, len(each.traders))
     finally:
         # Though whoever asked for it may have gone away: a place that is not left holds up a replay for ever.
         await _part_with(pool, old, leaving, left)
@@ -109,20 +120,25 @@ async def _prepare(
     old: list[Member],
     leaving: list[WorkerProcess],
     wanted: Mapping[str, Sequence[TraderSpec]],
-    coming: dict[str, tuple[Seat, TraderSet, WorkerProcess]],
+    coming: dict[str, _Successor],
 ) -> int:
     """Bring the new workers to the head of the tape; return the position at which all old ones have stopped."""
-    at = max(await _yielded(leaving))
-    await _all(leaving, FreezeCheckpoint(at=at))
-    starts = (_start(pool, name, old, specs, at, coming) for name, specs in wanted.items())
+    starts = (_start(pool, name, old, specs, coming) for name, specs in wanted.items())
     started = await asyncio.gather(*starts, return_exceptions=True)
     for failure in started:
         # Not before all of them have ended: what has started must be known to whoever ends it again.
-        if failure is not None:
+        if isinstance(failure, BaseException):
             raise failure
+    at = max(await _yielded(leaving))
+    await _all(leaving, FreezeCheckpoint(at=at))
+    for each in coming.values():
+        pool.memory.seats.attach(each.seat, at)
+    await asyncio.gather(
+        *(each.process.command(Begin(restore=each.restore, muted=True), seconds=_SECONDS) for each in coming.values())
+    )
     for _ in range(_ROUNDS):
         head = pool.memory.head()
-        await _all([process for _, _, process in coming.values()], ReadThrough(through=head))
+        await _all([each.process for each in coming.values()], ReadThrough(through=head))
         if pool.memory.head() - head <= _NEAR:
             break
     positions = await _yielded(leaving)
@@ -133,15 +149,10 @@ async def _prepare(
 
 
 async def _start(
-    pool: TraderPool,
-    name: str,
-    old: list[Member],
-    specs: Sequence[TraderSpec],
-    at: int,
-    coming: dict[str, tuple[Seat, TraderSet, WorkerProcess]],
+    pool: TraderPool, name: str, old: list[Member], specs: Sequence[TraderSpec], coming: dict[str, _Successor]
 ) -> None:
-    """Start a worker that goes on from what the old ones saved at this position."""
-    seat = pool.memory.seats.take(at)
+    """Start a worker with its traders; it does not read the tape yet."""
+    seat = pool.memory.seats.reserve()
     here = {spec.name for spec in specs}
     sources = tuple(member.seat for member in old if any(spec.name in here for spec in member.wanted.specs())) or (
         old[0].seat,
@@ -156,23 +167,21 @@ async def _start(
         if name not in pool.members:
             pool.supervisor.remove(name)
         raise
-    coming[name] = (seat, traders, process)
-    await pool.sync_with(process, traders, _SECONDS)
     restore = tuple(f"restore-{number}" for number in range(len(sources)))
-    await process.command(Begin(restore=restore, muted=True), seconds=_SECONDS)
+    coming[name] = _Successor(seat, traders, process, restore)
+    await pool.sync_with(process, traders, _SECONDS)
 
 
-def _switch(
-    pool: TraderPool, old: list[Member], coming: Mapping[str, tuple[Seat, TraderSet, WorkerProcess]]
-) -> list[Seat]:
+def _switch(pool: TraderPool, old: list[Member], coming: Mapping[str, _Successor]) -> list[Seat]:
     """Have the new workers fill the slots; return the places that the old ones leave."""
     left = [member.seat for member in old]
-    for name, (seat, traders, process) in coming.items():
+    for name, each in coming.items():
         slot = pool.supervisor.slot(name)
-        slot.process = process
+        slot.process = each.process
         slot.wanted = True
         slot.replacements += 1
-        pool.members[name] = Member(slot, seat, traders, begun=process.incarnation, working=process.incarnation)
+        incarnation = each.process.incarnation
+        pool.members[name] = Member(slot, each.seat, each.traders, begun=incarnation, working=incarnation)
     for member in old:
         name = member.slot.spec.name
         if name not in coming:
@@ -186,13 +195,13 @@ def _switch(
 async def _give_up(
     pool: TraderPool,
     leaving: list[WorkerProcess],
-    coming: Mapping[str, tuple[Seat, TraderSet, WorkerProcess]],
+    coming: Mapping[str, _Successor],
 ) -> None:
     """Let the old workers go on as ever, and end those that were to follow them."""
     await asyncio.gather(*(process.command(Resume(), seconds=_SECONDS) for process in leaving), return_exceptions=True)
-    for name, (seat, _, process) in coming.items():
-        await process.destroy()
-        pool.memory.seats.leave(seat)
+    for name, each in coming.items():
+        await each.process.destroy()
+        pool.memory.seats.leave(each.seat)
         if name not in pool.members:
             pool.supervisor.remove(name)
 

@@ -30,7 +30,7 @@ from tickfloor.contracts.settings import TraderSettings
 from tickfloor.contracts.traders import TraderSet, TradersHeld, TraderSpec, trader_number
 from tickfloor.supervisor.floor_memory import FloorMemory
 from tickfloor.supervisor.health.blame import BlameLedger, Harm
-from tickfloor.supervisor.outbox import CommandError
+from tickfloor.supervisor.outbox import BackpressureError, CommandError
 from tickfloor.supervisor.pool.placement import place
 from tickfloor.supervisor.process import WorkerDiedError, WorkerProcess
 from tickfloor.supervisor.seats import Seat
@@ -55,6 +55,10 @@ class UnknownTraderError(WorkerError):
 
 class TraderExistsError(WorkerError):
     """There is a trader of that name already."""
+
+
+_PREPARE_SECONDS = 1.0
+"""How long a change of traders waits for others before the workers' template is prepared for all of them."""
 
 
 @dataclass(slots=True)
@@ -106,6 +110,7 @@ class TraderPool:
         self._ledger = ledger
         self._log = log
         self._placed = False
+        self._preparing: asyncio.TimerHandle | None = None
         self._undrained: set[str] = set()
 
     # --- start
@@ -149,11 +154,22 @@ class TraderPool:
         for spec in specs:
             self.members[names[placed[spec.name]]].wanted.put(spec)
         self._placed = True
+        self._prepare_soon()
         for member in self.members.values():
             process = member.slot.process
             if process is not None:
                 with contextlib.suppress(WorkerDiedError):
                     await self._begin(member, process)
+
+    def _prepare_soon(self) -> None:
+        """Have successors begin with the rules of all traders parsed, whichever of them they are to run."""
+        if self._preparing is None:
+            self._preparing = asyncio.get_running_loop().call_later(_PREPARE_SECONDS, self._prepare)
+
+    def _prepare(self) -> None:
+        self._preparing = None
+        rules = [spec for member in self.members.values() for spec in member.wanted.specs() if not spec.strategy]
+        self.supervisor.prepare(self.kind, msgspec.msgpack.encode(rules))
 
     async def _on_ready(self, process: WorkerProcess) -> None:
         """Tell a successor what is wanted; before traders are placed there is nothing to tell."""
@@ -237,10 +253,18 @@ class TraderPool:
                 return ""
             member = self._member_of(name)
             wanted = member.wanted
+            before = wanted.get(name)
+            assert before is not None
             wanted.drop(name)
             wanted.revision += 1
+            command = RemoveTrader(name=name, revision=wanted.revision)
+            try:
+                await self.ask(member.slot.spec.name, command, correlation_id)
+            except (BackpressureError, CommandError):
+                wanted.put(before)
+                raise
             self.columns.pop(name, None)
-            await self.ask(member.slot.spec.name, RemoveTrader(name=name, revision=wanted.revision), correlation_id)
+            self._prepare_soon()
             self._log.info("trader removed", trader=name, worker=member.slot.spec.name)
             return member.slot.spec.name
 
@@ -254,11 +278,13 @@ class TraderPool:
         wanted.revision += 1
         try:
             await self.ask(member.slot.spec.name, command(spec=spec, revision=wanted.revision), correlation_id)
-        except CommandError:
+        except (BackpressureError, CommandError):
+            # It was refused, or never said; whoever dies on the way has a successor that is told what is wanted.
             wanted.drop(spec.name)
             if before is not None:
                 wanted.put(before)
             raise
+        self._prepare_soon()
 
     async def run(self, names: Sequence[str], correlation_id: str = "") -> TradersRun:
         """Return what the traders match now.

@@ -29,6 +29,10 @@ _STRUCTURE = (
     ast.Constant, ast.Subscript,
 )  # fmt: skip
 
+_OPERATORS = frozenset(_STRUCTURE).difference(
+    (ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare, ast.Call, ast.Name, ast.Load, ast.Constant, ast.Subscript)
+)
+
 _REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.Attribute: ("a rule has no attributes", "columns are plain names, for example volume_24h"),
     ast.IfExp: ("a rule has no if ... else", "join conditions with `and` and `or`"),
@@ -111,6 +115,53 @@ def _read(source: Source) -> ast.expr:
 
 
 def _check_nodes(source: Source, tree: ast.expr) -> None:
+    """Refuse what a rule may not hold; the place is looked for only when there is something to refuse."""
+    if not _is_plain(tree):
+        _find_fault(source, tree)
+
+
+def _is_plain(tree: ast.expr) -> bool:
+    """Return whether all is certainly well; False may be a matter of one level of nesting."""
+    level: list[ast.expr] = [tree]
+    depth = count = 0
+    while level:
+        depth += 1
+        count += len(level)
+        # An operator lies a level deeper than what it joins.
+        if depth >= MOST_DEPTH or count > MOST_NODES:
+            return False
+        inner: list[ast.expr] = []
+        for node in level:
+            if isinstance(node, ast.Constant | ast.Name):
+                continue
+            parts = _parts(node)
+            if parts is None:
+                return False
+            inner += parts
+        level = inner
+    return True
+
+
+def _parts(node: ast.expr) -> list[ast.expr] | None:
+    """Return the expressions within an expression, or None if it may not stand in a rule."""
+    match node:
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            return [left, *comparators] if all(type(op) in _OPERATORS for op in ops) else None
+        case ast.BoolOp(values=values):
+            return values
+        case ast.BinOp(left=left, op=op, right=right):
+            return [left, right] if type(op) in _OPERATORS else None
+        case ast.Call(func=function, args=arguments, keywords=[]):
+            return [function, *arguments]
+        case ast.UnaryOp(op=op, operand=operand):
+            return [operand] if type(op) in _OPERATORS else None
+        case ast.Subscript(value=value, slice=index):
+            return [value, index]
+        case _:
+            return None
+
+
+def _find_fault(source: Source, tree: ast.expr) -> None:
     waiting: list[tuple[ast.AST, int, int]] = [(tree, 1, source.column(tree))]
     count = 0
     while waiting:
