@@ -1,5 +1,6 @@
 """The least that the standard library needs: a process that is killed, noticed, and started again until it answers."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -38,4 +39,6 @@ class BareRestart:
 
 def _serve(pipe: Connection) -> None:
     pipe.send(os.getpid())
-    pipe.recv()
+    # Its parent says nothing more, and hangs up at the end.
+    with contextlib.suppress(EOFError):
+        pipe.recv()

@@ -23,7 +23,7 @@ from tickfloor.contracts.records import Kind, Side
 from tickfloor.contracts.settings import TraderSettings
 from tickfloor.contracts.telemetry import BreakerReport
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.floor import TRADER_KIND
+from tickfloor.kinds import TRADER_KIND
 from tickfloor.supervisor.floor_memory import FloorMemory
 from tickfloor.supervisor.health.blame import BlameLedger
 from tickfloor.supervisor.lifecycle import Lifecycle

@@ -27,7 +27,8 @@ from tickfloor.contracts.errors import WorkerError
 from tickfloor.contracts.settings import SimulatedSource
 from tickfloor.contracts.states import SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.floor import FEED, LOGGER, STORAGE, Floor, FloorPlan
+from tickfloor.floor import Floor, FloorPlan
+from tickfloor.kinds import FEED, LOGGER, STORAGE
 from tickfloor.supervisor.health.memory import private_memory
 from tickfloor.supervisor.process import WorkerProcess
 from tickfloor.supervisor.restarts import RestartPolicy

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
+from tickfloor import policies
 from tickfloor.board.board_layout import BoardLayout
 from tickfloor.config import Config
 from tickfloor.contracts.commands import Begin, BeginEpoch, EpochBegun, QuerySignals, SignalsFound, StopFeed
@@ -29,7 +28,6 @@ from tickfloor.contracts.events import (
     WorkerStatus,
 )
 from tickfloor.contracts.instruments import Instrument
-from tickfloor.contracts.latency import LatencyHistogram
 from tickfloor.contracts.messages import FromWorker
 from tickfloor.contracts.settings import (
     CaptureSource,
@@ -45,6 +43,17 @@ from tickfloor.contracts.signals import Signal
 from tickfloor.contracts.states import WorkerState
 from tickfloor.contracts.telemetry import BreakerReport, LimiterReport, MetricsDelta
 from tickfloor.contracts.traders import TraderSpec
+from tickfloor.kinds import (
+    CONSOLE,
+    CONSOLE_KIND,
+    FEED,
+    FEED_KIND,
+    LOGGER,
+    LOGGER_KIND,
+    STORAGE,
+    STORAGE_KIND,
+    TRADER_KIND,
+)
 from tickfloor.supervisor.control.address import ControlSocketError
 from tickfloor.supervisor.control.floor_commands import FloorCommands
 from tickfloor.supervisor.control.listening import ListeningSocket
@@ -53,22 +62,21 @@ from tickfloor.supervisor.control.server import ControlServer
 from tickfloor.supervisor.floor_memory import FloorMemory
 from tickfloor.supervisor.health.blame import BlameLedger
 from tickfloor.supervisor.health.memory import proportional_share
-from tickfloor.supervisor.health.monitor import HealthMonitor, HealthSettings
-from tickfloor.supervisor.health.rotation import RotationPolicy, RotationSettings
+from tickfloor.supervisor.health.monitor import HealthMonitor
+from tickfloor.supervisor.health.rotation import RotationPolicy
 from tickfloor.supervisor.lifecycle import Lifecycle
 from tickfloor.supervisor.pool import handover
 from tickfloor.supervisor.pool.scaler import MOST_WORKERS, Scaler
-from tickfloor.supervisor.pool.scaling import ScalingPolicy, ScalingSettings
+from tickfloor.supervisor.pool.scaling import ScalingPolicy
 from tickfloor.supervisor.pool.trader_pool import TraderPool
 from tickfloor.supervisor.process import WorkerProcess
-from tickfloor.supervisor.restarts import RecoveryPolicy, RestartPolicy
 from tickfloor.supervisor.services.breakers import BreakerService
 from tickfloor.supervisor.services.catalogue import Catalogue
 from tickfloor.supervisor.services.limits import LimitService
 from tickfloor.supervisor.services.logs import LogService
 from tickfloor.supervisor.services.message_flow import MessageFlow
 from tickfloor.supervisor.services.metrics import MetricsService
-from tickfloor.supervisor.services.router import Router, RouterStatistics
+from tickfloor.supervisor.services.router import Router
 from tickfloor.supervisor.services.signals import SignalService
 from tickfloor.supervisor.services.statuses import Statuses
 from tickfloor.supervisor.slots import Kind, Slot, SlotSpec
@@ -77,47 +85,6 @@ from tickfloor.worker.log import Log
 
 T = TypeVar("T")
 
-FEED, STORAGE, LOGGER, CONSOLE = "feed-1", "storage-1", "logger-1", "console-1"
-FEED_KIND = Kind(
-    name="feed",
-    entry="tickfloor.feeds.worker:make",
-    cleanup_seconds=1.0,
-    from_template=True,
-    vital=True,
-    overlaps=False,
-)
-TRADER_KIND = Kind(
-    name="trader",
-    entry="tickfloor.traders.worker:make",
-    cleanup_seconds=1.0,
-    from_template=True,
-    vital=True,
-    overlaps=True,
-)
-STORAGE_KIND = Kind(
-    name="storage",
-    entry="tickfloor.storage.worker:make",
-    cleanup_seconds=5.0,
-    from_template=False,
-    vital=True,
-    overlaps=True,
-)
-CONSOLE_KIND = Kind(
-    name="console",
-    entry="tickfloor.displays.console:make",
-    cleanup_seconds=1.0,
-    from_template=False,
-    vital=False,
-    overlaps=False,
-)
-LOGGER_KIND = Kind(
-    name="logger",
-    entry="tickfloor.logs.worker:make",
-    cleanup_seconds=5.0,
-    from_template=False,
-    vital=False,
-    overlaps=True,
-)
 _STATUS_SECONDS = 0.25
 _PAGE = 1000
 
@@ -192,10 +159,8 @@ class Floor:
             lifecycle=Lifecycle(self.log),
             log=self.log,
             effects=self._memory.effects,
-            restarts=self._restart_policy,
-            recoveries=RecoveryPolicy(
-                clock=time.monotonic, intensity=config.recovery_intensity, period=config.recovery_period
-            ),
+            restarts=lambda: policies.restarts(config),
+            recoveries=policies.recoveries(config),
             on_death=self._on_death,
             well_seconds=lambda process: self._health.well_seconds(process),
         )
@@ -212,15 +177,11 @@ class Floor:
             ledger=self._ledger,
             log=self.log,
         )
-        self._scaler = Scaler(self._pool, ScalingPolicy(_scaling(config)), self.log)
+        self._scaler = Scaler(self._pool, ScalingPolicy(policies.scaling(config)), self.log)
         self._health = HealthMonitor(
             self.supervisor,
-            HealthSettings(
-                ping_seconds=config.ping_seconds,
-                stale_seconds=config.stale_seconds,
-                memory_seconds=config.memory_seconds,
-            ),
-            RotationPolicy(_rotation(config)),
+            policies.health(config),
+            RotationPolicy(policies.rotation(config)),
             replace=self._put_successor,
             on_pong=self._pool.on_pong,
             log=self.log,
@@ -254,7 +215,7 @@ class Floor:
         """
         config, plan = self._config, self._plan
         await self._start_one(LOGGER, LOGGER_KIND, self._logger_settings(), {}, self._logger_ready)
-        await self._pool.open(_workers(config, len(plan.traders)))
+        await self._pool.open(policies.first_workers(config, len(plan.traders)))
         await self._pool.check(plan.traders)
         storage = StorageSettings(url=config.database_url, run=f"{self.run_id:016x}")
         await self._start_one(STORAGE, STORAGE_KIND, storage, {}, self._storage_ready)
@@ -314,10 +275,6 @@ class Floor:
         self._server = ControlServer(commands, on_error=self._on_control_error)
         self._server.start(listening)
         self.control = listening.path
-
-    def _restart_policy(self) -> RestartPolicy:
-        config = self._config
-        return RestartPolicy(intensity=config.restart_intensity, period=config.restart_period, clock=time.monotonic)
 
     # --- each incarnation's instructions
 
@@ -464,7 +421,7 @@ class Floor:
         """Return the statistics of every part, by its name."""
         self._router.flush()
         found: dict[str, object] = {
-            "router": _router_figures(self._router.statistics()),
+            "router": self._router.statistics(),
             "messages": self._flow.statistics(),
             "lifecycle": self.supervisor.lifecycle.statistics(),
             "metrics": self._metrics.summary(),
@@ -523,14 +480,6 @@ class Floor:
         self.log.error("a request failed", correlation_id=correlation_id, error=repr(error))
 
 
-def _workers(config: Config, traders: int) -> int:
-    """Return how many trader workers a floor begins with: never more than traders, but always one."""
-    wanted = config.trader_workers
-    if config.trader_workers_max:
-        wanted = min(max(wanted, config.trader_workers_min), config.trader_workers_max)
-    return max(1, min(wanted, traders))
-
-
 def _status_of(slot: Slot) -> WorkerStatus:
     process = slot.process
     assert process is not None
@@ -543,30 +492,6 @@ def _status_of(slot: Slot) -> WorkerStatus:
         memory=0 if process.dead.is_set() else proportional_share(process.pid),
         restarts=slot.restarts.restarts,
     )
-
-
-def _rotation(config: Config) -> RotationSettings:
-    return RotationSettings(
-        memory_limit=config.worker_memory_mib << 20,
-        leak_per_hour=config.leak_mib_per_hour * (1 << 20),
-        most_age=config.worker_age_hours * 3600,
-    )
-
-
-def _scaling(config: Config) -> ScalingSettings:
-    return ScalingSettings(
-        least=config.trader_workers_min,
-        most=config.trader_workers_max or MOST_WORKERS,
-        traders_per_worker=config.traders_per_worker,
-    )
-
-
-def _router_figures(statistics: RouterStatistics) -> dict[str, object]:
-    """Return a router's statistics with two quantiles instead of a histogram's buckets."""
-    processing = LatencyHistogram(statistics.processing)
-    figures: dict[str, object] = msgspec.structs.asdict(statistics)
-    figures["processing"] = {"p50_us": processing.quantile_us(0.5), "p99_us": processing.quantile_us(0.99)}
-    return figures
 
 
 async def _nothing(process: WorkerProcess) -> None:

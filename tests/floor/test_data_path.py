@@ -10,7 +10,7 @@ from tests.floor.replacing import at_work, descriptors, nothing_is_left_over, re
 from tickfloor.config import Config, load
 from tickfloor.contracts.commands import GetStatus
 from tickfloor.contracts.errors import ConfigError
-from tickfloor.floor import FEED
+from tickfloor.kinds import FEED
 
 SETTINGS = {"tape_records": 1024, "trader_workers": 3, "restart_period": 0.01, "control_socket": "none"}
 MESSAGES = SETTINGS | {"message_passing_share": 100}

@@ -31,7 +31,7 @@ from tickfloor.contracts.commands import (
     Yield,
 )
 from tickfloor.contracts.errors import WorkerError
-from tickfloor.floor import CONSOLE, FEED, LOGGER, STORAGE
+from tickfloor.kinds import CONSOLE, FEED, LOGGER, STORAGE
 from tickfloor.supervisor.pool import handover
 from tickfloor.supervisor.supervisor import SlotBusyError
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.floor.playing import config_for, kill, plan_for, play, raised, report_of, working
 from tests.waiting import until_async
-from tickfloor.floor import FEED, LOGGER, STORAGE, Floor
+from tickfloor.floor import Floor
+from tickfloor.kinds import FEED, LOGGER, STORAGE
 
 # A small tape and three workers, so that the feed waits for readers most of the time.
 SETTINGS = {"tape_records": 1024, "trader_workers": 3, "restart_period": 0.01}

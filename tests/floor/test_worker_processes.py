@@ -10,7 +10,8 @@ import pytest
 from tests.floor.playing import config_for, plan_for, working
 from tickfloor.contracts.commands import Inspect
 from tickfloor.contracts.settings import ConsoleSettings
-from tickfloor.floor import CONSOLE, FEED, LOGGER, STORAGE, Floor
+from tickfloor.floor import Floor
+from tickfloor.kinds import CONSOLE, FEED, LOGGER, STORAGE
 
 SLOTS = {"feed": FEED, "trader": "trader-1", "storage": STORAGE, "logger": LOGGER, "console": CONSOLE}
 
@@ -36,8 +37,11 @@ LIBRARIES = {
 PARENTS = {"pytest", "_pytest", "pluggy", "hypothesis", "typer", "click", "asyncio", "subprocess"}
 """What only this test's process and the supervisor have."""
 
-IN_SUPERVISOR = {"tickfloor.supervisor", "tickfloor.supervisor.zygote"}
-"""The zygote is a module of the supervisor's package; the supervisor itself is not to be there."""
+IN_SUPERVISOR = {
+    "tickfloor.supervisor",
+    *(f"tickfloor.supervisor.{module}" for module in ("zygote", "template", "forking", "requests")),
+}
+"""The zygote and its templates are modules of the supervisor's package; the supervisor itself is not to be there."""
 
 
 @pytest.fixture(scope="module")

@@ -348,6 +348,11 @@ class Supervisor(WorkerObserver):
         finally:
             self._recovering = False
         self.lifecycle.recovered(reason, time.monotonic() - began, success=True)
+        for slot in wanted:
+            # It was filled, and was given up again before the others were.
+            if slot.spec.kind.vital and slot.state is SlotState.QUARANTINED:
+                self._recover_or_give_up(WorkerError(slot.reason))
+                break
 
     async def _end_for_recovery(self, process: WorkerProcess) -> None:
         slot = self._slots.get(process.slot)
@@ -503,7 +508,11 @@ class Supervisor(WorkerObserver):
         self.lifecycle.quarantined(slot.spec.name, str(error))
         if not slot.spec.kind.vital:
             self.in_background(self._probe(slot))
-        elif self._recoveries.allows():
+        elif not self._recovering:
+            self._recover_or_give_up(error)
+
+    def _recover_or_give_up(self, error: WorkerError) -> None:
+        if self._recoveries.allows():
             self.in_background(self._recover_in_background(str(error)))
         else:
             self._give_up(error)

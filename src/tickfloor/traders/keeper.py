@@ -105,7 +105,7 @@ class StateKeeper:
         self._state = state
         self._clock = clock
         self._every = tape.capacity // 8
-        self._at = 0.0
+        self._at = clock()
         self._idle_seconds = IDLE_SECONDS
         self.frozen = False
         self.position = 0

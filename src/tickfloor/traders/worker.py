@@ -49,6 +49,8 @@ from tickfloor.worker.runtime import Runtime
 
 _BATCH = 128
 """Records of one step: few, because the signals of the first are said when the last is decided, and a message waits."""
+_FIRST_BATCH = 8
+"""In the beginning many of the records have an instrument to open: what the first decide does not wait for all."""
 _STATUS_SECONDS = 0.25
 
 
@@ -83,6 +85,7 @@ class TraderWorker:
         )
         self._begun = False
         self._opening = False
+        self._batch = _FIRST_BATCH
         self._ended_at: int | None = None
         """position at which this worker has yielded, or will"""
         self._freezes: dict[int, int] = {}
@@ -169,6 +172,7 @@ class TraderWorker:
             self._resynchronise(overrun)
             return True
         if records:
+            self._batch = min(2 * self._batch, _BATCH)
             signals = self._traders.process(records)
             if signals:
                 self._outlet.put(signals)
@@ -191,9 +195,9 @@ class TraderWorker:
     def _limit(self) -> int:
         """Return how many records may be read now: none beyond a position where something is to be done."""
         if not self._freezes and self._ended_at is None:
-            return _BATCH
+            return self._batch
         stops: list[int] = [*self._freezes.values(), *(() if self._ended_at is None else (self._ended_at,))]
-        return min(_BATCH, min(stops) - self._tape.position)
+        return min(self._batch, min(stops) - self._tape.position)
 
     def _answer(self) -> None:
         """Answer the commands whose position is reached."""

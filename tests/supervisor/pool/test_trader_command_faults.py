@@ -12,7 +12,7 @@ from tickfloor.board.board_layout import BoardLayout
 from tickfloor.contracts.commands import Ping
 from tickfloor.contracts.settings import TraderSettings
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.floor import TRADER_KIND
+from tickfloor.kinds import TRADER_KIND
 from tickfloor.supervisor.floor_memory import FloorMemory
 from tickfloor.supervisor.health.blame import BlameLedger
 from tickfloor.supervisor.pool.trader_pool import TraderPool

@@ -247,9 +247,9 @@ def test_the_time_in_handlers_is_counted_for_both_kinds():
     router.route(routed.process, SIGNALS)
     router.route(routed.process, report(1))
     router.flush()
-    [(bucket, count)] = router.statistics().processing.items()
-    assert count == 2
-    assert 2 ** (bucket / 8) <= 1e6 < 2 ** ((bucket + 1) / 8)
+    statistics = router.statistics()
+    # Within a bucket of the histogram, which is nine percent wide.
+    assert statistics.processing_p50_us == statistics.processing_p99_us == pytest.approx(1000, rel=0.1)
 
 
 def test_a_telemetry_handlers_error_is_handed_over_and_loses_nothing_else():

@@ -98,21 +98,25 @@ async def _hand_over(
             supervisor.lifecycle.replaced(name, reason, took, len(each.traders))
     finally:
         # Though whoever asked for it may have gone away: a place that is not left holds up a replay for ever.
-        await _part_with(pool, old, leaving, left)
+        await supervisor.see_through(_part_with(pool, old, leaving, left))
 
 
 async def _part_with(pool: TraderPool, old: list[Member], leaving: list[WorkerProcess], left: list[Seat]) -> None:
-    """End the old workers and give their places back."""
-    ended = await asyncio.gather(
-        *(pool.supervisor.retire(member.slot, process) for member, process in zip(old, leaving, strict=True)),
-        return_exceptions=True,
-    )
-    for seat, process in zip(left, leaving, strict=True):
-        if process.dead.is_set():
-            pool.memory.seats.leave(seat)
-    for failure in ended:
-        if failure is not None:
-            raise failure
+    """End the old workers and give their places back, whatever comes between."""
+    try:
+        ended = await asyncio.gather(
+            *(pool.supervisor.retire(member.slot, process) for member, process in zip(old, leaving, strict=True)),
+            return_exceptions=True,
+        )
+        for failure in ended:
+            if failure is not None:
+                raise failure
+    finally:
+        # Those that are left had no time to clean up; what they raised has been heard.
+        await asyncio.gather(*(process.destroy() for process in leaving), return_exceptions=True)
+        for seat, process in zip(left, leaving, strict=True):
+            if process.dead.is_set():
+                pool.memory.seats.leave(seat)
 
 
 async def _prepare(

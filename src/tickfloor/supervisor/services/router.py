@@ -37,7 +37,7 @@ class RouterStatistics(msgspec.Struct, frozen=True, kw_only=True):
         failed: telemetry by type whose handler raised an error.
         flushes: batches of telemetry handled; largest_batch: messages in the largest.
         identified: messages with a correlation id; anonymous: without.
-        processing: ns in handlers, counts by bucket of a :class:`~tickfloor.contracts.latency.LatencyHistogram`.
+        processing_p50_us, processing_p99_us: time in a handler; None before the first message.
     """
 
     routed: dict[str, int]
@@ -50,7 +50,8 @@ class RouterStatistics(msgspec.Struct, frozen=True, kw_only=True):
     largest_batch: int
     identified: int
     anonymous: int
-    processing: dict[int, int]
+    processing_p50_us: float | None
+    processing_p99_us: float | None
 
 
 class Router:
@@ -194,7 +195,8 @@ class Router:
             largest_batch=self._largest_batch,
             identified=self._routed.total() - self._anonymous,
             anonymous=self._anonymous,
-            processing=dict(self._processing.counts),
+            processing_p50_us=self._processing.quantile_us(0.5),
+            processing_p99_us=self._processing.quantile_us(0.99),
         )
 
     def _on_timer(self) -> None:
