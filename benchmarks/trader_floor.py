@@ -129,6 +129,7 @@ class TraderFloor:
             memory=self.memory,
             settings=lambda reader: TraderSettings(source="benchmark", tape="benchmark", reader=reader),
             ledger=BlameLedger(),
+            unstored=lambda: 0,
             log=log,
         )
         specs = traders(count)

@@ -175,6 +175,7 @@ class Floor:
                 message_passing_share=config.message_passing_share,
             ),
             ledger=self._ledger,
+            unstored=lambda: self._signals.waiting,
             log=self.log,
         )
         self._scaler = Scaler(self._pool, ScalingPolicy(policies.scaling(config)), self.log)

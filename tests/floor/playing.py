@@ -44,17 +44,22 @@ async def nobody(floor: Floor) -> None:
     """Let the floor play undisturbed."""
 
 
-def play(config: Config, plan: FloorPlan, meddle: Meddler = nobody) -> Outcome:
-    """Play a floor to its end, with somebody meddling from its beginning on."""
-    return asyncio.run(asyncio.wait_for(_play(config, plan, meddle), 120))
+def play(config: Config, plan: FloorPlan, meddle: Meddler = nobody, *, into_the_end: bool = False) -> Outcome:
+    """Play a floor to its end, with somebody meddling from its beginning on.
+
+    However fast the feed is, the floor does not end before the meddling, unless that goes on ``into_the_end``.
+    """
+    return asyncio.run(asyncio.wait_for(_play(config, plan, meddle, into_the_end), 240))
 
 
-async def _play(config: Config, plan: FloorPlan, meddle: Meddler) -> Outcome:
+async def _play(config: Config, plan: FloorPlan, meddle: Meddler, into_the_end: bool) -> Outcome:
     floor = Floor(config, plan)
     try:
         meddling = asyncio.ensure_future(meddle(floor))
         await floor.start()
         await floor.unless_failed(asyncio.ensure_future(asyncio.shield(floor.finished)))
+        if not into_the_end:
+            await floor.unless_failed(asyncio.ensure_future(asyncio.shield(meddling)))
         feed = await floor.stop_feed()
         await floor.drain(feed.head)
         signals = await floor.stored_signals()

@@ -110,7 +110,7 @@ def test_trader_workers_killed_while_they_drain_change_nothing(tmp_path, plan, u
         for slot in TRADERS:
             kill(await working(floor, slot))
 
-    outcome = play(config_for(tmp_path, **SETTINGS), plan, meddle)
+    outcome = play(config_for(tmp_path, **SETTINGS), plan, meddle, into_the_end=True)
     assert report_of(plan, outcome) == undisturbed
     assert outcome.lost == 0
 

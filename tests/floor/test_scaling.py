@@ -66,7 +66,6 @@ def test_growing_and_shrinking_change_nothing(tmp_path, paced, undisturbed, tape
             moved = await floor._scaler.scale(workers, "test")
             assert moved >= 3
             is_whole(floor, workers)
-        assert not floor.finished.done()
 
     outcome = play(config_for(tmp_path, **SETTINGS | {"tape_records": tape}), paced, meddle)
     same(undisturbed, tmp_path, paced, outcome)
@@ -93,7 +92,6 @@ def test_scaling_up_and_down_again_and_again_leaves_nothing_behind(tmp_path, pac
         for workers in (6, 1, 8, 2):
             await floor._scaler.scale(workers, "test")
         nothing_is_left_over(floor, before)
-        assert not floor.finished.done()
 
     outcome = play(config_for(tmp_path, **SETTINGS), paced, meddle)
     same(undisturbed, tmp_path, paced, outcome)
@@ -123,7 +121,6 @@ def test_a_worker_killed_in_any_phase_of_a_scaling_changes_nothing(
         is_whole(floor, after)
         await floor._scaler.scale(2 if after == 3 else 3, "test")
         is_whole(floor, 2 if after == 3 else 3)
-        assert not floor.finished.done()
 
     outcome = play(config_for(tmp_path, **SETTINGS | {"trader_workers": 2}), paced, meddle)
     same(undisturbed, tmp_path, paced, outcome)
@@ -157,7 +154,6 @@ def test_the_pool_grows_until_no_worker_has_more_traders_than_it_may(tmp_path, p
         await until_async(lambda: not floor._pool.changing.locked(), "they have their traders")
         is_whole(floor, 3)
         assert floor._scaler.statistics().last.reason is ScalingReason.TRADERS
-        assert not floor.finished.done()
 
     settings = {"trader_workers_min": 1, "trader_workers_max": 4, "traders_per_worker": 4}
     outcome = play(config_for(tmp_path, **SETTINGS | settings), paced, meddle)
@@ -183,7 +179,6 @@ def test_the_pool_grows_and_shrinks_with_its_load(tmp_path, paced, undisturbed):
         assert scaler.statistics().last.reason is ScalingReason.LOAD
         looking.cancel()
         await asyncio.wait([looking])
-        assert not floor.finished.done()
 
     outcome = play(config_for(tmp_path, **SETTINGS), paced, meddle)
     same(undisturbed, tmp_path, paced, outcome)

@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -81,6 +82,7 @@ class Supervisor(WorkerObserver):
         self._well_seconds = well_seconds
         self._zygote = zygote or ZygoteClient()
         self._slots: dict[str, Slot] = {}
+        self._incarnations: Counter[str] = Counter()
         self._alive: set[WorkerProcess] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._recovering = False
@@ -128,12 +130,12 @@ class Supervisor(WorkerObserver):
 
     def add(self, spec: SlotSpec) -> Slot:
         """Make a slot that somebody else will fill."""
-        slot = self._slots[spec.name] = Slot(spec, self._restarts())
+        slot = self._slots[spec.name] = Slot(spec, self._restarts(), incarnations=self._incarnations[spec.name])
         return slot
 
     def remove(self, name: str) -> None:
-        """Forget a slot whose worker is gone."""
-        del self._slots[name]
+        """Forget a slot whose worker is gone, but not how many it has had: one of its name may come again."""
+        self._incarnations[name] = self._slots.pop(name).incarnations
 
     def prepare(self, kind: Kind, payload: bytes) -> None:
         """Have the workers of a kind share what its module makes of ``payload``; nothing waits for that or needs it.
@@ -291,7 +293,7 @@ class Supervisor(WorkerObserver):
         """
         for slot in slots:
             if slot.handing_over or slot.state is not SlotState.RUNNING or not slot.wanted:
-                state = "being handed over" if slot.handing_over else slot.state
+                state = "being handed over" if slot.handing_over else slot.state if slot.wanted else "at its end"
                 raise SlotBusyError(f"{slot.spec.name} is {state}; try again when it is running")
         for slot in slots:
             slot.handing_over = True

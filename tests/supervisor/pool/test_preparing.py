@@ -37,6 +37,7 @@ def pool_of(supervisor):
         memory=None,
         settings=None,
         ledger=BlameLedger(),
+        unstored=lambda: 0,
         log=Log("supervisor", lambda line: None),
     )
     slot = SimpleNamespace(process=None, spec=SimpleNamespace(name="trader-1"))

@@ -40,6 +40,7 @@ async def one_trader_worker():
                 memory=memory,
                 settings=lambda reader: TraderSettings(source="s", tape="tape", reader=reader),
                 ledger=BlameLedger(),
+                unstored=lambda: 0,
                 log=Log("supervisor", floor.lines.append),
             )
             await pool.open(1)

@@ -33,6 +33,8 @@ _SECONDS = 10.0
 _NEAR = 4096
 """Records behind the head at which a new worker has caught up."""
 _ROUNDS = 20
+_MOST_UNSTORED = 10_000
+"""Signals that may wait when workers change places: new ones may each raise as many again."""
 
 
 class HandoverError(WorkerError):
@@ -80,6 +82,8 @@ async def _hand_over(
 ) -> None:
     supervisor = pool.supervisor
     began = time.monotonic()
+    if pool.unstored() > _MOST_UNSTORED:
+        raise HandoverError(f"{pool.unstored():,} signals wait to be stored; try again when fewer do")
     with supervisor.handing_over([member.slot for member in old], reason):
         leaving = [_working(member) for member in old]
         coming: dict[str, _Successor] = {}
@@ -88,6 +92,8 @@ async def _hand_over(
         except BaseException:
             await _give_up(pool, leaving, coming)
             raise
+        # In the order of their names again, and not in that in which they happened to start.
+        coming = {name: coming[name] for name in wanted}
         left = _switch(pool, old, coming)
         taking_over = [each.process.command(TakeOver(at=stop)) for each in coming.values()]
     try:

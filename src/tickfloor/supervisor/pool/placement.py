@@ -1,29 +1,23 @@
-"""Which worker a trader lives in: the one where it adds the fewest new columns, within an even share."""
+"""Which worker a trader lives in: the one where it adds the fewest new columns, within an even share.
 
-from collections.abc import Mapping, Sequence
+A column costs a worker the same for one trader or for hundreds, so traders that share columns belong together.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+Worker = TypeVar("Worker", int, str)
 
 
 def place(columns: Mapping[str, Sequence[str]], workers: int) -> dict[str, int]:
     """Return the worker index of every trader, in the order given.
 
-    A column costs a worker the same for one trader or for hundreds, so traders that share columns belong
-    together; no worker takes more than its even share of traders, rounded up.
-
     Args:
         columns: per trader, the distinct columns that its rule needs.
         workers: how many there are, at least 1.
     """
-    share = -(-len(columns) // workers)
-    present: list[set[str]] = [set() for _ in range(workers)]
-    counts = [0] * workers
-    placed = {}
-    for trader, needed in columns.items():
-        open_workers = [index for index in range(workers) if counts[index] < share]
-        best = min(open_workers, key=lambda index: (len(set(needed) - present[index]), counts[index], index))
-        present[best].update(needed)
-        counts[best] += 1
-        placed[trader] = best
-    return placed
+    shares = _Shares(range(workers), len(columns))
+    return {trader: shares.put(needed) for trader, needed in columns.items()}
 
 
 def spread(
@@ -36,18 +30,43 @@ def spread(
         columns: per trader, the distinct columns that its rule needs.
         workers: names, at least one.
     """
-    total = sum(map(len, present.values()))
-    share = -(-total // len(workers))
-    staying = {name: list(present.get(name, ()))[:share] for name in workers}
-    placed = {trader: name for name, traders in staying.items() for trader in traders}
-    there = {name: {column for trader in staying[name] for column in columns.get(trader, ())} for name in workers}
-    counts = {name: len(staying[name]) for name in workers}
+    shares = _Shares(workers, sum(map(len, present.values())))
+    placed: dict[str, str] = {}
+    moving: list[str] = []
     # Those that leave a worker are its last: who came first has been there the longest.
-    for trader in (trader for traders in present.values() for trader in traders if trader not in placed):
-        needed = set(columns.get(trader, ()))
-        open_ones = [name for name in workers if counts[name] < share]
-        best = min(open_ones, key=lambda name: (len(needed - there[name]), counts[name]))
-        there[best].update(needed)
-        counts[best] += 1
-        placed[trader] = best
-    return placed
+    for name, traders in present.items():
+        for trader in traders:
+            if name in workers and shares.has_room(name):
+                shares.put_into(name, columns.get(trader, ()))
+                placed[trader] = name
+            else:
+                moving.append(trader)
+    return placed | {trader: shares.put(columns.get(trader, ())) for trader in moving}
+
+
+class _Shares(Generic[Worker]):
+    """How full workers are: none has two traders more than another in the end."""
+
+    def __init__(self, workers: Iterable[Worker], traders: int) -> None:
+        self._columns: dict[Worker, set[str]] = {worker: set() for worker in workers}
+        self._counts: dict[Worker, int] = dict.fromkeys(self._columns, 0)
+        self._share, self._larger = divmod(traders, len(self._counts))
+
+    def has_room(self, worker: Worker) -> bool:
+        """Return whether a worker may have another trader; so many may have one above the even share."""
+        count = self._counts[worker]
+        return count < self._share or (count == self._share and self._larger > 0)
+
+    def put_into(self, worker: Worker, needed: Iterable[str]) -> None:
+        """Count a trader in, with the columns that it needs."""
+        self._larger -= self._counts[worker] == self._share
+        self._counts[worker] += 1
+        self._columns[worker].update(needed)
+
+    def put(self, needed: Sequence[str]) -> Worker:
+        """Count a trader in where it adds the fewest columns, the emptier worker first; return where."""
+        wanted = set(needed)
+        open_ones = [worker for worker in self._counts if self.has_room(worker)]
+        best: Worker = min(open_ones, key=lambda worker: (len(wanted - self._columns[worker]), self._counts[worker]))
+        self.put_into(best, wanted)
+        return best

@@ -87,6 +87,7 @@ class TraderPool:
         changing: held while traders change or change places.
         columns: per trader, what its rule needs, for whoever places it.
         locked_up: traders in quarantine, by name.
+        unstored: gives the signals that wait to be stored.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class TraderPool:
         memory: FloorMemory,
         settings: Callable[[int], TraderSettings],
         ledger: BlameLedger,
+        unstored: Callable[[], int],
         log: Log,
     ) -> None:
         self.kind = kind
@@ -107,6 +109,7 @@ class TraderPool:
         self.columns: dict[str, tuple[str, ...]] = {}
         self.changing = asyncio.Lock()
         self.locked_up: dict[str, TraderSpec] = {}
+        self.unstored = unstored
         self._ledger = ledger
         self._log = log
         self._placed = False

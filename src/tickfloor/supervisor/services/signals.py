@@ -26,7 +26,7 @@ class SignalService:
     ) -> None:
         self._storage = storage
         self._trader = trader
-        self._waiting: OrderedDict[str, tuple[str, Signal]] = OrderedDict()
+        self._waiting: OrderedDict[str, tuple[list[str], Signal]] = OrderedDict()
         self.raised = 0
         self.stored = 0
         self.recent: deque[Signal] = deque(maxlen=_RECENT)
@@ -40,11 +40,15 @@ class SignalService:
         """Hold new signals and pass them on; one that waits already is held once."""
         fresh = []
         for signal in message.signals:
-            if signal.id not in self._waiting:
-                self._waiting[signal.id] = (process.slot, signal)
+            known = self._waiting.get(signal.id)
+            if known is None:
+                self._waiting[signal.id] = ([process.slot], signal)
                 self.raised += 1
                 self.recent.append(signal)
                 fresh.append(signal)
+            elif process.slot not in known[0]:
+                # Its trader has moved to another worker, which holds it too until it hears that it is stored.
+                known[0].append(process.slot)
         storage = self._storage()
         if storage is not None and fresh:
             self._pass_on(storage, fresh)
@@ -57,7 +61,8 @@ class SignalService:
             found = self._waiting.pop(identity, None)
             if found is not None:
                 self.stored += 1
-                by_slot.setdefault(found[0], []).append(identity)
+                for slot in found[0]:
+                    by_slot.setdefault(slot, []).append(identity)
         for slot, ids in by_slot.items():
             trader = self._trader(slot)
             if trader is not None:
