@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from tickfloor import policies
 from tickfloor.board.board_layout import BoardLayout
 from tickfloor.config import Config
 from tickfloor.contracts.commands import Begin, BeginEpoch, EpochBegun, QuerySignals, SignalsFound, StopFeed
-from tickfloor.contracts.errors import TickfloorError
+from tickfloor.contracts.errors import TickfloorError, WorkerError
 from tickfloor.contracts.events import (
     AssignInstrument,
     CleanupComplete,
@@ -206,7 +208,7 @@ class Floor:
         router.register_telemetry(MetricsDelta, self._metrics.on_delta)
         router.register_telemetry(LimiterReport, self._limits.on_report)
 
-    # --- start
+    # Start
 
     async def start(self) -> None:
         """Start every worker, check and place the traders, and let the feed begin.
@@ -231,6 +233,8 @@ class Floor:
         self._tasks = [loop.create_task(self._say_statuses()), loop.create_task(self._health.run())]
         if config.trader_workers_max:
             self._tasks.append(loop.create_task(self._scaler.run()))
+        for task in self._tasks:
+            task.add_done_callback(_end_with)
         feed = FeedSettings(source=plan.source, tape=plan.tape, audit=plan.replay, wait_for_readers=plan.replay)
         await self._start_one(FEED, FEED_KIND, feed, self._memory.of_feed(), self._begin_feed)
 
@@ -277,7 +281,7 @@ class Floor:
         self._server.start(listening)
         self.control = listening.path
 
-    # --- each incarnation's instructions
+    # Each incarnation's instructions
 
     async def _logger_ready(self, process: WorkerProcess) -> None:
         self._logs.logger_ready(process)
@@ -291,7 +295,7 @@ class Floor:
             # Its predecessor was told, and died before it had the last word.
             await process.command(StopFeed())
 
-    # --- while it runs
+    # While it runs
 
     async def replace(self, name: str, reason: str) -> None:
         """Put a successor in a worker's place, without a gap; one at a time.
@@ -314,7 +318,7 @@ class Floor:
         self._breakers.worker_gone(process)
         self._pool.blame(process)
 
-    # --- end
+    # End
 
     async def drain(self, through: int) -> None:
         """Return when every trader has read the tape up to ``through`` and every signal of it is stored.
@@ -339,7 +343,10 @@ class Floor:
             return work.result()
         work.cancel()
         await asyncio.wait([work])
-        raise failure.result()
+        error = failure.result()
+        if self._signals.waiting:
+            raise WorkerError(f"{error}; {self._signals.waiting:,} signals were not stored and are lost")
+        raise error
 
     async def stop_feed(self) -> FeedFinished:
         """Stop the feed at a frame's end and return its last word.
@@ -400,7 +407,7 @@ class Floor:
             await self.supervisor.close(forced=forced)
             self._memory.close()
 
-    # --- what it looks like
+    # What it looks like
 
     def status(self) -> FloorStatus:
         """Return how the floor is now."""
@@ -416,6 +423,7 @@ class Floor:
             latency_p50_us=latency.quantile_us(0.5),
             latency_p99_us=latency.quantile_us(0.99),
             lost=self._statuses.missed(),
+            effects_allowed=not self._memory.emergency.pulled,
         )
 
     def figures(self) -> dict[str, object]:
@@ -423,7 +431,8 @@ class Floor:
         self._router.flush()
         found: dict[str, object] = {
             "router": self._router.statistics(),
-            "messages": self._flow.statistics(),
+            "messages": self._message_figures(),
+            "effects": {"allowed": not self._memory.emergency.pulled},
             "lifecycle": self.supervisor.lifecycle.statistics(),
             "metrics": self._metrics.summary(),
             "breakers": self._breakers.statistics(),
@@ -436,6 +445,10 @@ class Floor:
             found["control"] = self._server.statistics()
         found.update({f"metrics of {slot}": each for slot, each in self._metrics.snapshot().items()})
         return found
+
+    def _message_figures(self) -> dict[str, float | None]:
+        flow = self._flow.statistics()
+        return {**msgspec.structs.asdict(flow), "coverage": flow.coverage}
 
     def instruments(self) -> tuple[Instrument, ...]:
         """Return every instrument that a feed has met, by id."""
@@ -457,7 +470,7 @@ class Floor:
         if console is not None and console.backlog == 0:
             console.send(self.status())
 
-    # --- who is who
+    # Who is who
 
     def _one(self, kind: str) -> WorkerProcess | None:
         return next(
@@ -493,6 +506,13 @@ def _status_of(slot: Slot) -> WorkerStatus:
         memory=0 if process.dead.is_set() else proportional_share(process.pid),
         restarts=slot.restarts.restarts,
     )
+
+
+def _end_with(task: asyncio.Task[None]) -> None:
+    """See that a task which is never to end does not fail unheard: its error ends the floor."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        told = {"message": "a task of the floor failed", "exception": error}
+        task.get_loop().call_exception_handler(told)
 
 
 async def _nothing(process: WorkerProcess) -> None:

@@ -33,7 +33,7 @@ def asked(served, what):
 
 def test_traders_are_listed_with_their_place_and_state(tmp_path, served):
     finished = tickfloor(tmp_path, "traders", "list")
-    assert (finished.code, finished.err) == (0, "")
+    assert (finished.code, finished.err) == (0, "bad: hung twice\n")
     assert finished.out.splitlines() == [
         "trader  worker    state        when     symbols  rule",
         "up      trader-1  running      tick 1m  *        close > open",
@@ -103,6 +103,7 @@ def test_a_trader_is_updated_in_what_the_options_say(tmp_path, served):
         (["add"], 2, "name the trader and give it a --rule, or give --rules FILE"),
         (["add", "x"], 2, "give it a --rule"),
         (["update"], 2, "name the trader, or give --rules FILE"),
+        (["update", "up"], 2, "say what to change"),
         (["add", "x", "--rule", "close > 1", "--interval", "7x"], 2, "--interval must be one of 1m, "),
         (["add", "x", "--rule", "close > 1", "--cooldown", "soon"], 2, "--cooldown: 'soon' is not a duration"),
         (["add", "x", "--rule", "close > 1", "--when", "never"], 2, "never"),

@@ -21,6 +21,7 @@ from tickfloor.contracts.states import SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.supervisor.outbox import WINDOW, CommandError
 from tickfloor.supervisor.process import WorkerDiedError
+from tickfloor.supervisor.supervisor import SlotBusyError
 from tickfloor.supervisor.zygote_client import ZygoteError
 
 
@@ -229,6 +230,66 @@ def test_the_floor_goes_on_without_a_worker_that_it_can_do_without():
             slot = floor.supervisor.slot("worker-1")
             await until_async(lambda: slot.state is SlotState.QUARANTINED, "the slot is given up")
             assert not floor.supervisor.failure.done()
+
+    run(scenario())
+
+
+def refused_while(switch):
+    """Return instructions that cannot be given while ``switch`` is set."""
+
+    async def on_ready(process):
+        if switch.is_set():
+            raise WorkerDiedError("worker-2 did not start: the log file cannot be written")
+
+    return on_ready
+
+
+def test_everything_is_started_anew_though_a_worker_that_the_floor_can_do_without_is_not():
+    async def scenario():
+        broken = asyncio.Event()
+        async with supervised() as floor:
+            await floor.start("Plain")
+            await floor.start("Plain", "worker-2", vital=False, on_ready=refused_while(broken))
+            broken.set()
+            await floor.supervisor.recover("test")
+            needed, other = floor.supervisor.slots()
+            assert (needed.state, needed.process.incarnation) == (SlotState.RUNNING, 2)
+            assert other.state is SlotState.QUARANTINED
+            assert other.reason == "worker-2 did not start: the log file cannot be written"
+            assert not floor.supervisor.failure.done()
+
+    run(scenario())
+
+
+def test_everything_is_started_anew_once_at_a_time():
+    async def scenario():
+        async with supervised() as floor:
+            process = await floor.start("Plain")
+            first = asyncio.ensure_future(floor.supervisor.recover("first"))
+            await process.dead.wait()
+            with pytest.raises(SlotBusyError, match="try again when that has ended"):
+                await floor.supervisor.recover("second")
+            await first
+            assert floor.supervisor.slot("worker-1").process.incarnation == 2
+
+    run(scenario())
+
+
+def test_an_empty_place_that_could_not_be_filled_can_be_filled_later():
+    async def scenario():
+        broken = asyncio.Event()
+        async with supervised() as floor:
+            await floor.start("Plain", "worker-2", vital=False, on_ready=refused_while(broken))
+            slot = floor.supervisor.slot("worker-2")
+            await floor.supervisor.stop("worker-2")
+            broken.set()
+            with pytest.raises(WorkerDiedError, match="cannot be written"):
+                await floor.supervisor.fill_again(slot)
+            assert slot.state is SlotState.STOPPED
+            broken.clear()
+            await floor.supervisor.fill_again(slot)
+            assert slot.state is SlotState.RUNNING
+            assert slot.wanted
 
     run(scenario())
 
@@ -579,3 +640,27 @@ def descendants(pid):
     for child in map(int, children):
         found += [child, *descendants(child)]
     return found
+
+
+def test_what_forks_a_worker_gets_no_second_worker():
+    async def scenario():
+        async with supervised() as floor:
+            process = await floor.start("Forking", from_template=True)
+            await process.command(Begin())
+            await floor.supervisor.stop("worker-1")
+            assert process.state is WorkerState.TERMINATED
+
+    run(scenario())
+
+
+def test_a_place_that_is_empty_on_purpose_is_not_waited_for():
+    async def scenario():
+        async with supervised() as floor:
+            await floor.start("Plain")
+            await floor.supervisor.stop("worker-1")
+            with pytest.raises(SlotBusyError, match="replace it to fill its place again"):
+                await floor.supervisor.ask("worker-1", Begin())
+            await floor.supervisor.fill_again(floor.supervisor.slot("worker-1"))
+            await floor.supervisor.ask("worker-1", Begin())
+
+    run(scenario())

@@ -6,7 +6,7 @@ import msgspec
 
 from tickfloor.cli.control_client import connected
 from tickfloor.cli.exit_codes import ExitCode
-from tickfloor.cli.output import data, fail
+from tickfloor.cli.output import data, fail, figure
 from tickfloor.cli.table import Column, printable, show_table
 from tickfloor.supervisor.control.replies import StatisticsShown, Traced, TraceStep
 from tickfloor.supervisor.control.requests import ShowStatistics, TraceCorrelation
@@ -39,8 +39,8 @@ def show_statistics(floor: str | None, seconds: float, as_json: bool) -> None:
     for part, figures in parts.items():
         data(part)
         width = max(map(len, figures), default=0)
-        for name, figure in figures.items():
-            data(f"  {printable(name):<{width}}  {_figure(figure)}")
+        for name, value in figures.items():
+            data(f"  {printable(name):<{width}}  {printable(value) if isinstance(value, str) else figure(value)}")
 
 
 def _row(step: TraceStep) -> list[str]:
@@ -48,9 +48,3 @@ def _row(step: TraceStep) -> list[str]:
     worker = f"{step.slot}.{step.incarnation}"
     way = f"{worker} → floor" if step.direction == "in" else f"floor → {worker}"
     return [f"{moment:%H:%M:%S.%f}", way, step.message, step.text]
-
-
-def _figure(figure: float | str) -> str:
-    if isinstance(figure, str):
-        return printable(figure)
-    return f"{figure:,.0f}" if float(figure).is_integer() else f"{figure:,.3f}"

@@ -25,6 +25,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def figure(value: float) -> str:
+    """Return a figure as people read it: whole, or with three decimals."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}"
+
+
 def without_password(database: str) -> str:
     """Return a database's path or URL as it may be shown."""
     return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", database)

@@ -19,6 +19,7 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.signals import Signal
 from tickfloor.floor import Floor, FloorPlan, ShutdownTimeoutError
 from tickfloor.supervisor.pool.trader_pool import RulesError
+from tickfloor.supervisor.zygote_client import end_orphans
 
 T = TypeVar("T")
 
@@ -86,6 +87,7 @@ async def _run(config: Config, plan: FloorPlan, seconds: float | None) -> Outcom
         outcome = await _in_time(_finish(floor), floor, ending, half)
     finally:
         await floor.stop(half)
+        end_orphans()
     return replace(outcome, interrupted=interrupted.is_set())
 
 
@@ -141,5 +143,7 @@ def _leave_at_once(floor: Floor, plan: FloorPlan) -> NoReturn:
             process.kill(signal.SIGKILL)
         stream = sys.stdout if plan.console.stream == "stdout" else sys.stderr
         print(_GIVE_THE_TERMINAL_BACK, end="", file=stream, flush=True)
+    if floor.control is not None:
+        floor.control.unlink(missing_ok=True)
     say("tickfloor: stopped at once; what was not stored yet is lost")
     os._exit(ExitCode.INTERRUPTED)

@@ -10,7 +10,7 @@ from tickfloor.cli.exit_codes import ExitCode
 from tickfloor.cli.output import counted, data, fail, say
 from tickfloor.cli.rules import read_rules
 from tickfloor.cli.rules_file import parse_duration
-from tickfloor.cli.table import UNKNOWN, Cell, Column, show_table
+from tickfloor.cli.table import UNKNOWN, Cell, Column, printable, show_table
 from tickfloor.contracts.commands import TradersRun
 from tickfloor.contracts.intervals import BY_LABEL
 from tickfloor.contracts.traders import TraderSpec
@@ -52,6 +52,9 @@ def list_traders(floor: str | None, seconds: float, as_json: bool) -> None:
         data(msgspec.json.encode(traders).decode())
         return
     show_table(_COLUMNS, [_row(trader) for trader in traders])
+    for trader in traders:
+        if trader.quarantine:
+            say(printable(f"{trader.spec.name}: {trader.quarantine}"))
     if not traders:
         say("no traders")
 
@@ -80,6 +83,8 @@ def update_traders(
         if rules is not None:
             specs = _of_file(rules, name, changes)
         else:
+            if name is not None and not any(msgspec.structs.astuple(changes)):
+                fail("say what to change, for example --cooldown 30s, or give --rules FILE", ExitCode.USAGE)
             specs = (_changed(_running(connection, name), changes),)
         for spec in specs:
             reply = connection.ask(UpdateTrader(spec=spec), TraderPlaced)

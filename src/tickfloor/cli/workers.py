@@ -10,7 +10,7 @@ import typer
 
 from tickfloor.cli.control_client import connected
 from tickfloor.cli.exit_codes import ExitCode
-from tickfloor.cli.output import counted, data, say
+from tickfloor.cli.output import counted, data, figure, say
 from tickfloor.cli.table import UNKNOWN, Cell, Column, printable, show_table
 from tickfloor.contracts.events import LogLine
 from tickfloor.contracts.states import Health, SlotState
@@ -59,11 +59,13 @@ _LEVEL_COLOURS = {"warning": typer.colors.YELLOW, "error": typer.colors.RED}
 def list_workers(floor: str | None, seconds: float, as_json: bool) -> None:
     """Show every worker's place."""
     with connected(floor, seconds) as connection:
-        workers = connection.ask(ListWorkers(), WorkersListed).workers
+        listed = connection.ask(ListWorkers(), WorkersListed)
     if as_json:
-        data(msgspec.json.encode(workers).decode())
+        data(msgspec.json.encode(listed.workers).decode())
         return
-    show_table(_COLUMNS, [_row(worker) for worker in workers])
+    show_table(_COLUMNS, [_row(worker) for worker in listed.workers])
+    if not listed.effects_allowed:
+        say("effects on the world outside are stopped; `tickfloor emergency resume` allows them again")
 
 
 def show_worker(name: str, floor: str | None, seconds: float, as_json: bool) -> None:
@@ -140,7 +142,7 @@ def _act(
         data(msgspec.json.encode(connection.effect(reply)).decode() if as_json else tell(reply))
 
 
-# --- words
+# Words
 
 
 def _row(worker: WorkerDetails) -> list[Cell | str]:
@@ -167,7 +169,7 @@ def _details(worker: WorkerDetails) -> list[tuple[str, str]]:
         ("worker", f"{worker.slot} ({worker.kind})"),
         ("place", worker.slot_state),
         ("state", worker.worker_state or UNKNOWN),
-        ("health", worker.health),
+        ("health", worker.health if worker.pid else UNKNOWN),
         ("pid", str(worker.pid or UNKNOWN)),
         ("incarnation", f"{worker.incarnation:,}"),
         ("up", _duration(worker.uptime)),
@@ -183,7 +185,7 @@ def _details(worker: WorkerDetails) -> list[tuple[str, str]]:
     ]
     if worker.quarantine:
         details.append(("quarantine", worker.quarantine))
-    details += [(name.replace("_", " "), f"{value:,g}") for name, value in worker.figures.items()]
+    details += [(name.replace("_", " "), figure(value)) for name, value in worker.figures.items()]
     return details
 
 

@@ -158,7 +158,7 @@ URGENT = (Ping, Cleanup)
 """Commands that never wait behind others: they have a lane of their own."""
 
 
-# --- answers
+# Answers
 
 
 class RuleProblem(msgspec.Struct, frozen=True, kw_only=True):

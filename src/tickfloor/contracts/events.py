@@ -171,3 +171,4 @@ class FloorStatus(Message, frozen=True, kw_only=True):
     latency_p50_us: float | None
     latency_p99_us: float | None
     lost: int
+    effects_allowed: bool = True

@@ -112,4 +112,3 @@ FromWorker = (
     | WorkerFailed
     | CleanupComplete
 )
-AnyMessage = ToWorker | FromWorker

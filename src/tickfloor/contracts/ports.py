@@ -35,6 +35,9 @@ class BreakerPort(Protocol):
     def abandon(self) -> None:
         """Say that the call was given up, which shows neither."""
 
+    def retry_seconds(self) -> float:
+        """Return the seconds until a call may be let through; 0 for now."""
+
     def call(
         self, function: Callable[Arguments, Returned], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Returned:

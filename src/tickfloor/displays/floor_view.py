@@ -53,6 +53,7 @@ class FloorView:
             f" ({status.stored:,} stored)   ",
             f"latency p50 {_us(status.latency_p50_us)} p99 {_us(status.latency_p99_us)}   ",
             (f"lost {status.lost:,}", "red" if status.lost else "green"),
+            ("" if status.effects_allowed else "   EFFECTS STOPPED", "bold red"),
         )
         return Panel(line, subtitle="Ctrl-C ends it", border_style="dim")
 

@@ -44,6 +44,7 @@ def _floor_line(status: FloorStatus) -> str:
         f"{status.uptime:7.1f} s  instruments {instruments}  records {records:,} ({records / status.uptime:,.0f}/s)  "
         f"signals {status.signals:,}  latency p50 {_us(status.latency_p50_us)} p99 {_us(status.latency_p99_us)}  "
         f"workers {ready}/{len(status.workers)}  memory {memory:.0f} MiB  lost {status.lost}"
+        f"{'' if status.effects_allowed else '  EFFECTS STOPPED'}"
     )
 
 

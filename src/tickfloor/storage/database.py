@@ -79,7 +79,7 @@ def _without_password(url: str) -> str:
     return re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)
 
 
-def reason_of(error: SQLAlchemyError) -> str:
+def reason_of(error: Exception) -> str:
     """Return what the database itself said, without the statement."""
     return str(getattr(error, "orig", None) or error)
 

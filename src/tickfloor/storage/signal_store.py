@@ -54,7 +54,7 @@ class SignalStore:
                     there = select(func.count()).where(signals.c.id.in_([row["id"] for row in part]))
                     known += connection.scalar(there) or 0
                     connection.execute(statement, part)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OverflowError, ValueError) as error:
             raise StorageError(f"{len(rows)} signals could not be stored: {reason_of(error)}") from error
         self.stored += len(rows) - known
         self.repeated += known

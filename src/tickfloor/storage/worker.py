@@ -1,6 +1,7 @@
 """The storage worker."""
 
 import time
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
@@ -17,6 +18,7 @@ from tickfloor.contracts.commands import (
 from tickfloor.contracts.errors import StorageError, TickfloorError
 from tickfloor.contracts.events import SignalsStored, StoreSignals
 from tickfloor.contracts.messages import ToWorker
+from tickfloor.contracts.ports import BreakerPort
 from tickfloor.contracts.settings import StorageSettings, WorkerSettings
 from tickfloor.contracts.signals import Signal
 from tickfloor.contracts.traders import TradersHeld
@@ -28,6 +30,17 @@ from tickfloor.worker.runtime import Runtime
 _RETRY_SECONDS = 0.2
 
 
+class _Stores(NamedTuple):
+    engine: Engine
+    signals: SignalStore
+    epochs: EpochStore
+
+
+def _open(settings: StorageSettings) -> _Stores:
+    engine = open_database(settings.url)
+    return _Stores(engine, SignalStore(engine, settings.run), EpochStore(engine))
+
+
 class StorageWorker:
     """Writes what has come in one transaction, then says that it is stored.
 
@@ -37,10 +50,13 @@ class StorageWorker:
 
     def __init__(self, runtime: Runtime, settings: StorageSettings) -> None:
         self._runtime = runtime
-        self._engine: Engine = open_database(settings.url)
-        self._store = SignalStore(self._engine, settings.run)
-        self._epochs = EpochStore(self._engine)
-        self._breaker = runtime.breaker("database", open_seconds=1.0, longest_open_seconds=60.0)
+        self._settings = settings
+        self._stores: _Stores | None = None
+        if runtime.incarnation == 1:
+            # A database that cannot be used is told before the floor begins. A successor must not die of it: signals
+            # wait for it that nobody else can store.
+            self._stores = _open(settings)
+        self._breaker: BreakerPort = runtime.breaker("database", open_seconds=1.0, longest_open_seconds=60.0)
         self._waiting: list[Signal] = []
         self._retry_at = 0.0
         self._stored = 0
@@ -51,12 +67,13 @@ class StorageWorker:
         self._flush()
         if self._waiting:
             raise StorageError(f"{len(self._waiting):,} signals cannot be stored yet; ask again when they are")
+        stores = self._stores = self._stores or _open(self._settings)
         match body:
             case QuerySignals(after=after, limit=limit):
-                found, after = self._store.of_run(after, limit)
+                found, after = stores.signals.of_run(after, limit)
                 return SignalsFound(signals=tuple(found), after=after)
             case BeginEpoch():
-                return EpochBegun(epoch=self._epochs.begin())
+                return EpochBegun(epoch=stores.epochs.begin())
             case Drain():
                 return None
         raise TickfloorError(f"a storage worker does not know {type(body).__name__}")
@@ -95,14 +112,16 @@ class StorageWorker:
         self._flush()
         if self._waiting:
             self._runtime.log.error("signals are not stored", signals=len(self._waiting))
-        self._engine.dispose()
+        if self._stores is not None:
+            self._stores.engine.dispose()
 
     def _flush(self) -> None:
         if not self._waiting or time.monotonic() < self._retry_at or not self._breaker.allows():
             return
         try:
             # Kept until they are stored: who said them does not say them again to a worker that lives.
-            self._store.add(self._waiting)
+            self._stores = self._stores or _open(self._settings)
+            self._stores.signals.add(self._waiting)
         except StorageError as error:
             self._breaker.failure(error)
             self._retry_at = time.monotonic() + _RETRY_SECONDS

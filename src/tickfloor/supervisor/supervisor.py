@@ -25,6 +25,7 @@ from tickfloor.supervisor.slots import Kind, Slot, SlotSpec
 from tickfloor.supervisor.zygote_client import ZygoteClient, ZygoteError, adopt_orphans
 from tickfloor.worker import vitals
 from tickfloor.worker.channel import Unintelligible
+from tickfloor.worker.correlation import current
 from tickfloor.worker.log import Log
 from tickfloor.worker.vitals import Vitals
 
@@ -92,7 +93,7 @@ class Supervisor(WorkerObserver):
         adopt_orphans()
         asyncio.get_running_loop().set_exception_handler(self._on_loop_error)
 
-    # --- slots
+    # Slots
 
     async def start(self, spec: SlotSpec) -> Slot:
         """Fill a new slot and wait until its worker does what it is to do.
@@ -173,7 +174,7 @@ class Supervisor(WorkerObserver):
         """Return the slots of a kind, in order of start, whether or not a worker fills them now."""
         return [name for name, slot in self._slots.items() if slot.spec.kind.name == kind]
 
-    # --- one worker
+    # One worker
 
     async def spawn(self, slot: Slot, settings: WorkerSettings, descriptors: Mapping[str, int]) -> WorkerProcess:
         """Start another incarnation and wait until it is ready; it does not fill the slot yet.
@@ -210,7 +211,8 @@ class Supervisor(WorkerObserver):
         try:
             await process.terminate(slot.spec.kind.cleanup_seconds)
         finally:
-            self.lifecycle.ended(process)
+            if process.dead.is_set():
+                self.lifecycle.ended(process)
 
     async def ask(self, name: str, body: CommandBody, correlation_id: str = "") -> Result | None:
         """Return a slot's answer, from the first incarnation that lives long enough to give it.
@@ -224,6 +226,8 @@ class Supervisor(WorkerObserver):
                 raise self.failure.result()
             slot = self._slots[name]
             process = slot.process
+            if slot.state is SlotState.STOPPED or (slot.state is SlotState.QUARANTINED and not slot.spec.kind.vital):
+                raise SlotBusyError(f"{name} is {slot.state}: replace it to fill its place again")
             if process is not None and process.state is WorkerState.READY and not slot.starting:
                 with suppress(WorkerDiedError):
                     return await process.command(body, correlation_id)
@@ -254,7 +258,12 @@ class Supervisor(WorkerObserver):
             if slot.spec.kind.overlaps:
                 new = await self.spawn(slot, slot.spec.settings(), slot.spec.descriptors())
                 slot.process = new
-                await slot.spec.on_ready(new)
+                try:
+                    await slot.spec.on_ready(new)
+                except TickfloorError:
+                    slot.process = old
+                    await new.destroy()
+                    raise
                 await self.retire(slot, old)
             else:
                 await self.retire(slot, old)
@@ -268,9 +277,15 @@ class Supervisor(WorkerObserver):
         Raises:
             WorkerError: it does not become ready; the slot stays empty.
         """
+        state, reason = slot.state, slot.reason
         slot.restarts = self._restarts()
         slot.reason = ""
-        await self.fill(slot)
+        try:
+            await self.fill(slot)
+        except BaseException:
+            # As empty as before: it can be tried again, and what probes it goes on.
+            slot.state, slot.reason = state, reason
+            raise
 
     async def renew(self, slot: Slot) -> None:
         """Have a slot's worker clean up and exit, and start the next.
@@ -318,16 +333,17 @@ class Supervisor(WorkerObserver):
         self.lifecycle.condemned(process, reason)
         await process.force(hung=True)
 
-    # --- everything
+    # Everything
 
     async def recover(self, reason: str) -> None:
         """Start every worker anew, in the order of the first start, and have each told what it is to do.
 
         Raises:
-            WorkerError: one of them does not start: the floor cannot go on.
+            SlotBusyError: that is under way already.
+            WorkerError: one of those that the floor needs does not start: it cannot go on.
         """
         if self._recovering:
-            return
+            raise SlotBusyError("everything is being started anew already; try again when that has ended")
         self._recovering = True
         began = time.monotonic()
         try:
@@ -342,7 +358,7 @@ class Supervisor(WorkerObserver):
             for slot in wanted:
                 slot.restarts = self._restarts()
                 slot.reason = ""
-                await self.fill(slot)
+                await self._fill_if_needed(slot)
         except WorkerError as error:
             self.lifecycle.recovered(reason, time.monotonic() - began, success=False)
             self._give_up(WorkerError(f"emergency recovery failed: {error}; it was to mend: {reason}"))
@@ -355,6 +371,15 @@ class Supervisor(WorkerObserver):
             if slot.spec.kind.vital and slot.state is SlotState.QUARANTINED:
                 self._recover_or_give_up(WorkerError(slot.reason))
                 break
+
+    async def _fill_if_needed(self, slot: Slot) -> None:
+        """Fill a slot; one that the floor can do without stays in quarantine if it cannot be filled."""
+        try:
+            await self.fill(slot)
+        except WorkerError as error:
+            if slot.spec.kind.vital:
+                raise
+            self._quarantine(slot, error)
 
     async def _end_for_recovery(self, process: WorkerProcess) -> None:
         slot = self._slots.get(process.slot)
@@ -394,10 +419,14 @@ class Supervisor(WorkerObserver):
         slot.starting = True
         try:
             await self._until_ready(slot, process)
+            # Whoever asks this worker something is heard after it has been told what to do.
+            await slot.spec.on_ready(process)
+        except TickfloorError:
+            # One that could not be told must not stay beside its slot.
+            process.kill(signal.SIGKILL)
+            raise
         finally:
             slot.starting = False
-        # Without a pause: whoever asks this worker something is heard after what it is told here first.
-        await slot.spec.on_ready(process)
 
     def _launch(self, slot: Slot, settings: WorkerSettings, descriptors: Mapping[str, int]) -> WorkerProcess:
         slot.incarnations += 1
@@ -450,7 +479,7 @@ class Supervisor(WorkerObserver):
             its.close()
         return pid, ours
 
-    # --- what workers do
+    # What workers do
 
     def heard(self, process: WorkerProcess, correlation_id: str, message: FromWorker | Unintelligible) -> None:
         """Route what a worker says."""
@@ -470,6 +499,8 @@ class Supervisor(WorkerObserver):
     def died(self, process: WorkerProcess) -> None:
         """See to a successor, if one is wanted and nobody else does."""
         self._alive.discard(process)
+        # What follows from a death carries one id, until its successor works.
+        current.set(f"death-{process.slot}.{process.incarnation}")
         slot = self._slots.get(process.slot)
         if slot is None or process is not slot.process or not slot.wanted:
             return
@@ -534,11 +565,21 @@ class Supervisor(WorkerObserver):
             self._log.error("no recovery", reason=str(error))
 
     async def see_through(self, work: Coroutine[None, None, T]) -> T:
-        """Return what work gives, and let it go on to its end if nobody waits for it any more."""
+        """Return what work gives, and let it go on to its end if nobody waits for it any more.
+
+        Raises:
+            SlotBusyError: an emergency recovery came between.
+        """
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # The work's own end, and not that of whoever waits for it.
+            if task.cancelled() and not self._closing:
+                raise SlotBusyError("everything was started anew meanwhile; ask again") from None
+            raise
 
     def in_background(self, work: Coroutine[None, None, None]) -> None:
         """Do something that nobody waits for; it is cancelled at the end, and a failure ends the floor."""

@@ -3,17 +3,20 @@
 import contextlib
 import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tickfloor.contracts.errors import WorkerError
 from tickfloor.supervisor.requests import SpawnRequest, encode, send_payload
 
 _PR_SET_CHILD_SUBREAPER = 36
 _START_TIMEOUT = 30.0
-_SPAWN_TIMEOUT = 10.0
+_SPAWN_TIMEOUT = 2.0
+"""Seconds in which a fork must be answered; the supervisor does nothing else meanwhile."""
 _END_TIMEOUT = 1.0
 
 
@@ -24,6 +27,20 @@ class ZygoteError(WorkerError):
 def adopt_orphans() -> None:
     """Make this process the parent of the workers that the zygote forks."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_orphans() -> None:
+    """Kill and wait for every child that is left: what workers have started escapes their process groups.
+
+    Only for a process that has no other children.
+    """
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    while left := [int(pid) for pid in children.read_text().split()]:
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        for pid in left:
+            # Its own children come to this process when it is gone, and are seen in the next round.
+            os.waitpid(pid, 0)
 
 
 class ZygoteClient:

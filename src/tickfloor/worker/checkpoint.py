@@ -66,6 +66,8 @@ class Checkpoint:
         number, offset, length, checksum = self._header()
         if number == 0:
             return None
+        if offset + length > os.fstat(self._fd).st_size:
+            raise CheckpointError(f"checkpoint {number} is damaged: it shall have {length:,} bytes at {offset:,}")
         state = os.pread(self._fd, length, offset)
         if len(state) != length or zlib.crc32(state) != checksum:
             raise CheckpointError(f"checkpoint {number} of {length:,} bytes is damaged")

@@ -54,6 +54,7 @@ class Log:
         self._emit = emit
         self._now = now
         self._pid = os.getpid()
+        self._said = 0
         self._least = least
         lesser = TokenBucket(_LINES_PER_SECOND, _BURST, clock=clock)
         self._allowances: dict[Level, TokenBucket] = {
@@ -119,6 +120,7 @@ class Log:
         self._line(level, event, correlation_id, fields)
 
     def _line(self, level: Level, event: str, correlation_id: str, fields: dict[str, FieldValue]) -> None:
+        self._said += 1
         self._emit(
             LogLine(
                 ts=self._now(),
@@ -127,6 +129,6 @@ class Log:
                 pid=self._pid,
                 event=event,
                 fields=fields,
-                correlation_id=correlation_id or current.get(),
+                correlation_id=correlation_id or current.get() or f"{self._slot}:log-{self._said}",
             )
         )

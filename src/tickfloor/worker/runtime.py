@@ -43,6 +43,8 @@ from tickfloor.worker.log import Log
 from tickfloor.worker.metrics import Metrics
 from tickfloor.worker.vitals import Vitals
 
+FORKED = 70
+"""Exit code of a child that a worker has forked: workers have none."""
 _TELEMETRY_BACKLOG = 1000
 _RETRY_SECONDS = 0.01
 """Between attempts to send what the socket has not taken."""
@@ -131,6 +133,8 @@ class Runtime:
 
     def run(self, load: Callable[[], WorkerFactory]) -> int:
         """Serve until told to clean up, or until the supervisor is gone; return the exit code."""
+        # A strategy that forks would leave a second worker with the same channel, place at the tape and checkpoint.
+        os.register_at_fork(after_in_child=lambda: os._exit(FORKED))
         try:
             self._factory = load()
             while self._turn():

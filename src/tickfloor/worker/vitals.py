@@ -80,11 +80,6 @@ class Vitals:
         """Note that it has returned."""
         self._words[_BLAMED] = 0
 
-    def reset(self) -> None:
-        """Begin with clean signs; for a page that another incarnation has used."""
-        for word in range(5):
-            self._words[word] = 0
-
     def close(self) -> None:
         """Unmap the page."""
         self._words.release()

@@ -10,6 +10,7 @@ import time
 from tickfloor.contracts.commands import Begin, Drain, Progress, StopFeed
 from tickfloor.contracts.errors import StorageError, TickfloorError
 from tickfloor.worker.inbox import Later
+from tickfloor.worker.runtime import FORKED
 
 
 class Plain:
@@ -156,3 +157,13 @@ class Recording(Plain):
     def close(self):
         self.words.release()
         self.mapping.close()
+
+
+class Forking(Plain):
+    """Forks itself when it is to begin, as a strategy might."""
+
+    def apply(self, sequence, body):
+        pid = os.fork()
+        _, status = os.waitpid(pid, 0)
+        if os.waitstatus_to_exitcode(status) != FORKED:
+            raise TickfloorError("the child has gone on")

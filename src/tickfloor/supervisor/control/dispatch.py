@@ -34,6 +34,8 @@ Answerable = (
 """Requests that have one reply."""
 
 _LONGEST_NAME = 200
+_LONGEST_COOLDOWN_NS = 10 * 366 * 86_400 * 10**9
+_LARGEST_REVISION = 1 << 31
 
 
 async def answer(floor: FloorControl, request: Answerable, correlation_id: str) -> ControlReply:
@@ -89,5 +91,12 @@ def _require_rule(spec: TraderSpec) -> None:
             "name the strategy in the rules file that the floor is started with",
             RefusalKind.REFUSED,
         )
-    if not spec.name.strip() or len(spec.name) > _LONGEST_NAME:
-        raise ControlRefusedError(f"a trader's name has between 1 and {_LONGEST_NAME} characters", RefusalKind.INVALID)
+    if not spec.name.strip() or len(spec.name) > _LONGEST_NAME or not spec.name.isprintable():
+        raise ControlRefusedError(
+            f"a trader's name has between 1 and {_LONGEST_NAME} characters, all of them printable", RefusalKind.INVALID
+        )
+    if not 0 <= spec.cooldown_ns <= _LONGEST_COOLDOWN_NS or not 1 <= spec.revision <= _LARGEST_REVISION:
+        raise ControlRefusedError(
+            f"trader {spec.name!r}: the cooldown is 0 to ten years, and the revision 1 to {_LARGEST_REVISION:,}",
+            RefusalKind.INVALID,
+        )

@@ -87,12 +87,13 @@ class FloorCommands:
         self._scaler = scaler
         self._figures = figures
 
-    # --- workers
+    # Workers
 
     async def list_workers(self, *, correlation_id: str) -> WorkersListed:
         """Describe every worker's place."""
         details = (self._details(slot, correlation_id) for slot in self._supervisor.slots())
-        return WorkersListed(workers=tuple(await asyncio.gather(*details)))
+        allowed = not self._memory.emergency.pulled
+        return WorkersListed(workers=tuple(await asyncio.gather(*details)), effects_allowed=allowed)
 
     async def show_worker(self, name: str, *, correlation_id: str) -> WorkerShown:
         """Describe one worker's place."""
@@ -125,7 +126,7 @@ class FloorCommands:
             commands=report.commands if report else 0,
             busy=min(1.0, report.busy / report.uptime) if report and report.uptime else None,
             quarantine=slot.reason,
-            figures=report.details if report else {},
+            figures=_figures(report) if report else {},
         )
 
     async def _report(self, process: WorkerProcess, correlation_id: str) -> WorkerReport | None:
@@ -218,7 +219,7 @@ class FloorCommands:
         """Return what comes of an action; once it has begun it goes on to its end, whether or not the asker waits."""
         return await _granted(self._supervisor.see_through(work))
 
-    # --- what passed
+    # What passed
 
     async def show_logs(self, worker: str, last: int, *, correlation_id: str) -> LogsShown:
         """Return the last log lines of a worker, or of all (empty)."""
@@ -243,7 +244,7 @@ class FloorCommands:
         del correlation_id
         return StatisticsShown(parts={name: _flat(figures) for name, figures in self._figures().items()})
 
-    # --- traders
+    # Traders
 
     async def list_traders(self, *, correlation_id: str) -> TradersListed:
         """Describe every trader."""
@@ -286,7 +287,7 @@ class FloorCommands:
         spec = self._pool.members[worker].wanted.get(name)
         return TraderPlaced(trader=name, worker=worker, revision=spec.revision if spec else 0)
 
-    # --- emergencies
+    # Emergencies
 
     async def emergency_stop(self, *, correlation_id: str) -> EffectsSwitched:
         """Stop all effects on the world outside."""
@@ -315,7 +316,7 @@ class FloorCommands:
             seconds=time.monotonic() - began,
         )
 
-    # --- who is meant
+    # Who is meant
 
     def _slot(self, name: str) -> Slot:
         try:
@@ -333,6 +334,11 @@ class FloorCommands:
         if slot.process is None or slot.process.state is not WorkerState.READY or slot.handing_over:
             raise ControlRefusedError(f"{slot.spec.name} is {slot.state}; try again later", RefusalKind.BUSY)
         return slot.process
+
+
+def _figures(report: WorkerReport) -> dict[str, float]:
+    own = {"threads": report.threads, "descriptors": report.descriptors, "repeated_commands": report.duplicates}
+    return {**own, **{("rules" if name == "traders" else name): value for name, value in report.details.items()}}
 
 
 async def _granted(work: Awaitable[T]) -> T:

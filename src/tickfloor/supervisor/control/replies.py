@@ -55,9 +55,10 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkersListed(Reply, frozen=True, kw_only=True):
-    """Every worker's place, in order of start."""
+    """Every worker's place, in order of start; and whether effects on the world outside are allowed."""
 
     workers: tuple[WorkerDetails, ...]
+    effects_allowed: bool = True
 
 
 class WorkerShown(Reply, frozen=True, kw_only=True):

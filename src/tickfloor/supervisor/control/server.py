@@ -109,7 +109,7 @@ class ControlServer:
         if serving:
             await asyncio.wait(serving)
 
-    # --- clients
+    # Clients
 
     def _accept(self) -> None:
         assert self._listening is not None
@@ -174,7 +174,7 @@ class ControlServer:
                 connection.say_last(Answer(correlation_id="", reply=last))
             connection.close()
 
-    # --- requests
+    # Requests
 
     async def _answer(self, connection: Connection, payload: bytes, late: bool) -> None:
         try:

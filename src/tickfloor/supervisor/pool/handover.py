@@ -30,6 +30,8 @@ from tickfloor.supervisor.seats import Seat
 
 _SECONDS = 10.0
 """What each step may take; a step that takes longer ends the attempt, and the old workers go on."""
+_READING_SECONDS = 60.0
+"""The same for those in which the tape is read: an overloaded pool is slow, and scaling it up is what helps."""
 _NEAR = 4096
 """Records behind the head at which a new worker has caught up."""
 _ROUNDS = 20
@@ -140,7 +142,7 @@ async def _prepare(
         if isinstance(failure, BaseException):
             raise failure
     at = max(await _yielded(leaving))
-    await _all(leaving, FreezeCheckpoint(at=at))
+    await _all(leaving, FreezeCheckpoint(at=at), _READING_SECONDS)
     for each in coming.values():
         pool.memory.seats.attach(each.seat, at)
     await asyncio.gather(
@@ -148,13 +150,13 @@ async def _prepare(
     )
     for _ in range(_ROUNDS):
         head = pool.memory.head()
-        await _all([each.process for each in coming.values()], ReadThrough(through=head))
+        await _all([each.process for each in coming.values()], ReadThrough(through=head), _READING_SECONDS)
         if pool.memory.head() - head <= _NEAR:
             break
     positions = await _yielded(leaving)
     stop = max(positions)
     behind = [process for process, position in zip(leaving, positions, strict=True) if position < stop]
-    await _all(behind, Yield(at=stop))
+    await _all(behind, Yield(at=stop), _READING_SECONDS)
     return stop
 
 
@@ -234,6 +236,6 @@ async def _yielded(processes: list[WorkerProcess]) -> list[int]:
     return positions
 
 
-async def _all(processes: list[WorkerProcess], body: CommandBody) -> list[Result | None]:
+async def _all(processes: list[WorkerProcess], body: CommandBody, seconds: float = _SECONDS) -> list[Result | None]:
     """Command several workers at once; return their results, or raise the first error."""
-    return await asyncio.gather(*(process.command(body, seconds=_SECONDS) for process in processes))
+    return await asyncio.gather(*(process.command(body, seconds=seconds) for process in processes))

@@ -116,7 +116,7 @@ class TraderPool:
         self._preparing: asyncio.TimerHandle | None = None
         self._undrained: set[str] = set()
 
-    # --- start
+    # Start
 
     async def open(self, workers: int) -> None:
         """Start workers that have no traders yet."""
@@ -196,7 +196,7 @@ class TraderPool:
             self._ledger.quarantine(name, time.monotonic(), reason)
             self._lock_up(wanted, name, reason)
 
-    # --- changes
+    # Changes
 
     async def add(self, spec: TraderSpec, correlation_id: str = "") -> str:
         """Run another trader; return the slot of its worker.
@@ -207,6 +207,8 @@ class TraderPool:
         async with self.changing:
             if self.find(spec.name) is not None:
                 raise TraderExistsError(f"there is a trader {spec.name} already; update it, or choose another name")
+            if spec.name in self.locked_up:
+                raise TraderExistsError(f"trader {spec.name} is in quarantine; pardon it, or remove it first")
             await self.check([spec])
             member = self._best_for(spec.name)
             await self._change(member, AddTrader, spec, correlation_id)
@@ -236,13 +238,17 @@ class TraderPool:
             UnknownTraderError: none of that name is in quarantine.
             RulesError, WorkerError: it does not run.
         """
-        spec = self.locked_up.get(name)
+        spec = self.locked_up.pop(name, None)
         if spec is None:
             raise UnknownTraderError(f"no trader {name} is in quarantine")
+        reason = next((each.reason for each in self._ledger.quarantined() if each.name == name), "")
         self._ledger.pardon(name)
-        placed = await self.add(spec, correlation_id)
-        del self.locked_up[name]
-        return placed
+        try:
+            return await self.add(spec, correlation_id)
+        except BaseException:
+            self._ledger.quarantine(name, time.monotonic(), reason)
+            self.locked_up[name] = spec
+            raise
 
     async def remove(self, name: str, correlation_id: str = "") -> str:
         """Run a trader no more, and forget it if it is in quarantine; return the slot of the worker that ran it.
@@ -315,6 +321,8 @@ class TraderPool:
 
     def _member_of(self, name: str) -> Member:
         member = self.find(name)
+        if member is None and name in self.locked_up:
+            raise UnknownTraderError(f"trader {name} is in quarantine and does not run; pardon it first")
         if member is None:
             raise UnknownTraderError(f"there is no trader {name}")
         return member
@@ -330,7 +338,7 @@ class TraderPool:
         """Return the columns that a worker's traders need."""
         return {column for spec in member.wanted.specs() for column in self.columns.get(spec.name, ())}
 
-    # --- what happens
+    # What happens
 
     def blame(self, process: WorkerProcess) -> None:
         """Take a worker's death into account: the trader whose own code ran then may be wanted no more."""
@@ -370,10 +378,13 @@ class TraderPool:
 
     async def _mend(self, member: Member, process: WorkerProcess) -> None:
         async with self.changing:
-            with contextlib.suppress(WorkerDiedError):
+            try:
                 await self.sync_with(process, member.wanted)
+            except WorkerError as error:
+                # It has died, or cannot take it now: the next pongs differ again.
+                self._log.warning("traders not set right", worker=process.slot, reason=str(error))
 
-    # --- end
+    # End
 
     async def drain(self, through: int) -> None:
         """Return when every trader has read the tape up to ``through`` and every signal of it is stored.

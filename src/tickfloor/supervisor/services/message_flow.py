@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tickfloor.contracts.commands import SignalsFound, TradersRun
+from tickfloor.contracts.commands import Ping, Pong, SignalsFound, TradersRun
 from tickfloor.contracts.events import (
     FeedStatus,
     FloorStatus,
@@ -19,8 +19,11 @@ from tickfloor.contracts.events import (
     StoreSignals,
     TraderStatus,
 )
-from tickfloor.contracts.messages import Applied, Command
+from tickfloor.contracts.messages import Applied, Command, Lane
 from tickfloor.contracts.telemetry import BreakerReport, LimiterReport, MetricsDelta
+
+_PING = msgspec.msgpack.encode(Ping())
+"""Sent all day long: it would leave no room for what is worth tracing."""
 
 _Kept = tuple[int, str, int, bool, str, object, int]
 
@@ -173,11 +176,15 @@ def _ids(message: SignalsStored | SignalsAccepted) -> int:
 
 
 def _body(message: Command) -> int:
+    if message.lane is Lane.URGENT and _PING in bytes(message.body):
+        return 0
     return 1 + (len(memoryview(message.body)) >> 10)
 
 
 def _result(message: Applied) -> int:
     match message.result:
+        case Pong():
+            return 0
         case SignalsFound(signals=signals):
             return 1 + len(signals)
         case TradersRun(matches=matches):
