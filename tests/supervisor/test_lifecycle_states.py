@@ -246,7 +246,7 @@ class SlotLife(RuleBasedStateMachine):
             assert not slot.wanted
         elif slot.wanted and slot.process.dead.is_set():
             assert slot.state is SlotState.REPLACING
-            assert self.supervisor._tasks or slot.handing_over
+            assert self.supervisor.tasks._tasks or slot.handing_over
         if self.stopped and slot.state is SlotState.STOPPED:
             assert not slot.wanted
 

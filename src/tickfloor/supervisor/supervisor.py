@@ -3,39 +3,36 @@
 import asyncio
 import os
 import signal
-import socket
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from tickfloor.contracts.commands import CommandBody, Init, Result
+from tickfloor.contracts.commands import CommandBody, Result
 from tickfloor.contracts.errors import TickfloorError, WorkerError
 from tickfloor.contracts.messages import FromWorker
 from tickfloor.contracts.settings import WorkerSettings
 from tickfloor.contracts.states import SlotState, WorkerState
+from tickfloor.supervisor.background import BackgroundTasks
+from tickfloor.supervisor.launcher import Launcher
 from tickfloor.supervisor.lifecycle import Lifecycle
 from tickfloor.supervisor.process import WorkerDiedError, WorkerObserver, WorkerProcess
 from tickfloor.supervisor.restarts import RecoveryPolicy, RestartPolicy
 from tickfloor.supervisor.services.message_flow import MessageFlow
 from tickfloor.supervisor.services.router import Router
 from tickfloor.supervisor.slots import Kind, Slot, SlotSpec
-from tickfloor.supervisor.zygote_client import ZygoteClient, ZygoteError, adopt_orphans
-from tickfloor.worker import vitals
+from tickfloor.supervisor.zygote_client import ZygoteClient, adopt_orphans
 from tickfloor.worker.channel import Unintelligible
 from tickfloor.worker.correlation import current
 from tickfloor.worker.log import Log
-from tickfloor.worker.vitals import Vitals
 
 T = TypeVar("T")
 
 _READY_SECONDS = 20.0
 _LOOK_SECONDS = 0.002
 _LAST_WORDS = 0.5
-_ZYGOTES = 3
-"""Zygotes that may die one after the other before a worker is given up."""
 
 
 class SlotBusyError(WorkerError):
@@ -53,6 +50,7 @@ class Supervisor(WorkerObserver):
 
     Attributes:
         epoch: of this floor in its database; 0 before it is known.
+        tasks: what is done beside what somebody waits for.
         failure: set when a slot had to be given up; the floor cannot go on.
     """
 
@@ -71,23 +69,20 @@ class Supervisor(WorkerObserver):
         well_seconds: Callable[[WorkerProcess], float],
         zygote: ZygoteClient | None = None,
     ) -> None:
-        self._run_id = run_id
         self._router = router
         self._flow = flow
         self.lifecycle = lifecycle
         self._log = log
-        self._effects = effects
         self._restarts = restarts
         self._recoveries = recoveries
         self._on_death = on_death
         self._well_seconds = well_seconds
-        self._zygote = zygote or ZygoteClient()
+        self._launcher = Launcher(zygote or ZygoteClient(), run_id=run_id, effects=effects, log=log)
         self._slots: dict[str, Slot] = {}
         self._incarnations: Counter[str] = Counter()
         self._alive: set[WorkerProcess] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self.tasks = BackgroundTasks()
         self._recovering = False
-        self._closing = False
         self.epoch = 0
         self.failure: asyncio.Future[WorkerError] = asyncio.get_running_loop().create_future()
         adopt_orphans()
@@ -143,12 +138,12 @@ class Supervisor(WorkerObserver):
 
         Only of a kind that is forked from a template; each payload takes the place of the one before.
         """
-        self._zygote.prepare(kind.entry, payload)
+        self._launcher.prepare(kind, payload)
 
     @property
     def zygote_pid(self) -> int:
         """Return the zygote's pid, or 0 while there is none."""
-        return self._zygote.pid
+        return self._launcher.zygote_pid
 
     def slot(self, name: str) -> Slot:
         """Return a slot by name.
@@ -351,8 +346,7 @@ class Supervisor(WorkerObserver):
             for slot in wanted:
                 slot.wanted = False
                 slot.state = SlotState.REPLACING
-            for task in [task for task in self._tasks if task is not asyncio.current_task()]:
-                task.cancel()
+            self.tasks.cancel()
             # Whom the floor can do without may still be of use: a logger has lines to write.
             await asyncio.gather(*(self._end_for_recovery(process) for process in list(self._alive)))
             for slot in wanted:
@@ -393,12 +387,9 @@ class Supervisor(WorkerObserver):
 
         ``forced``: kill the workers without asking them.
         """
-        self._closing = True
         for slot in self._slots.values():
             slot.wanted = False
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.tasks.close()
         try:
             for name, slot in reversed(self._slots.items()):
                 process = slot.process
@@ -410,7 +401,7 @@ class Supervisor(WorkerObserver):
             for process in list(self._alive):
                 await process.destroy()
         finally:
-            self._zygote.close()
+            self._launcher.close()
 
     async def _fill(self, slot: Slot) -> None:
         """Start an incarnation and see it through to its work."""
@@ -430,54 +421,11 @@ class Supervisor(WorkerObserver):
 
     def _launch(self, slot: Slot, settings: WorkerSettings, descriptors: Mapping[str, int]) -> WorkerProcess:
         slot.incarnations += 1
-        page = vitals.create(slot.spec.name)
-        try:
-            pid, ours = self._spawn_somehow(slot, {**descriptors, "vitals": page, "effects": self._effects})
-            process = WorkerProcess(
-                slot=slot.spec.name,
-                incarnation=slot.incarnations,
-                epoch=lambda: self.epoch,
-                pid=pid,
-                connection=ours,
-                vitals=Vitals(page),
-                observer=self,
-            )
-        finally:
-            os.close(page)
+        process = self._launcher.launch(
+            slot.spec, slot.incarnations, settings, descriptors, epoch=lambda: self.epoch, observer=self
+        )
         self._alive.add(process)
-        process.begin(Init(settings=settings))
         return process
-
-    def _spawn_somehow(self, slot: Slot, descriptors: Mapping[str, int]) -> tuple[int, socket.socket]:
-        """As :meth:`_spawn`, though a zygote may die at any moment, as a worker may: a fresh one is asked then."""
-        for _ in range(_ZYGOTES - 1):
-            try:
-                return self._spawn(slot, descriptors)
-            except ZygoteError as error:
-                self._log.warning("zygote lost", how=str(error))
-        return self._spawn(slot, descriptors)
-
-    def _spawn(self, slot: Slot, descriptors: Mapping[str, int]) -> tuple[int, socket.socket]:
-        """Return a new worker's pid and our end of its channel, which no other process has."""
-        spec = slot.spec
-        ours, its = socket.socketpair()
-        try:
-            pid = self._zygote.spawn(
-                entry=spec.kind.entry,
-                slot=spec.name,
-                incarnation=slot.incarnations,
-                epoch=self.epoch,
-                run_id=self._run_id,
-                connection=its,
-                descriptors=descriptors,
-                from_template=spec.kind.from_template,
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            its.close()
-        return pid, ours
 
     # What workers do
 
@@ -519,7 +467,7 @@ class Supervisor(WorkerObserver):
             self._quarantine(slot, WorkerError(f"{process.slot} keeps dying, last by {error}"))
             return
         slot.state = SlotState.REPLACING
-        self.in_background(self._refill(slot, delay))
+        self.tasks.in_background(self._refill(slot, delay))
 
     async def _refill(self, slot: Slot, delay: float) -> None:
         await asyncio.sleep(delay)
@@ -540,13 +488,13 @@ class Supervisor(WorkerObserver):
         slot.reason = str(error)
         self.lifecycle.quarantined(slot.spec.name, str(error))
         if not slot.spec.kind.vital:
-            self.in_background(self._probe(slot))
+            self.tasks.in_background(self._probe(slot))
         elif not self._recovering:
             self._recover_or_give_up(error)
 
     def _recover_or_give_up(self, error: WorkerError) -> None:
         if self._recoveries.allows():
-            self.in_background(self._recover_in_background(str(error)))
+            self.tasks.in_background(self._recover_in_background(str(error)))
         else:
             self._give_up(error)
 
@@ -563,29 +511,6 @@ class Supervisor(WorkerObserver):
         except WorkerError as error:
             # The floor has been given up already, and says so.
             self._log.error("no recovery", reason=str(error))
-
-    async def see_through(self, work: Coroutine[None, None, T]) -> T:
-        """Return what work gives, and let it go on to its end if nobody waits for it any more.
-
-        Raises:
-            SlotBusyError: an emergency recovery came between.
-        """
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            # The work's own end, and not that of whoever waits for it.
-            if task.cancelled() and not self._closing:
-                raise SlotBusyError("everything was started anew meanwhile; ask again") from None
-            raise
-
-    def in_background(self, work: Coroutine[None, None, None]) -> None:
-        """Do something that nobody waits for; it is cancelled at the end, and a failure ends the floor."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A callback or task failed that nobody waits for: what it was to do is not done, and that is no floor."""

@@ -12,6 +12,7 @@ from tickfloor.contracts.commands import Drain, GetStatus, TradersRun, WorkerRep
 from tickfloor.contracts.errors import WorkerError
 from tickfloor.contracts.states import Health, SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
+from tickfloor.supervisor.background import InterruptedByRecoveryError
 from tickfloor.supervisor.control.floor_control import ControlRefusedError
 from tickfloor.supervisor.control.log_tail import LogSubscription, LogTail
 from tickfloor.supervisor.control.replies import (
@@ -217,7 +218,7 @@ class FloorCommands:
 
     async def _done(self, work: Coroutine[None, None, T]) -> T:
         """Return what comes of an action; once it has begun it goes on to its end, whether or not the asker waits."""
-        return await _granted(self._supervisor.see_through(work))
+        return await _granted(self._supervisor.tasks.see_through(work))
 
     # What passed
 
@@ -351,7 +352,7 @@ async def _granted(work: Awaitable[T]) -> T:
         raise ControlRefusedError(str(error), RefusalKind.NOT_FOUND) from error
     except TraderExistsError as error:
         raise ControlRefusedError(str(error), RefusalKind.REFUSED) from error
-    except SlotBusyError as error:
+    except (InterruptedByRecoveryError, SlotBusyError) as error:
         raise ControlRefusedError(str(error), RefusalKind.BUSY) from error
     except WorkerError as error:
         raise ControlRefusedError(str(error), RefusalKind.FAILED) from error

@@ -94,11 +94,11 @@ class HealthMonitor:
             )
         if watch.ping_due(now):
             watch.pinged(now)
-            self._supervisor.in_background(self._ping(process, watch))
+            self._supervisor.tasks.in_background(self._ping(process, watch))
         # What is under way is looked after by whoever it is that hands over or cleans up.
         if watch.health(now) is Health.STUCK and process not in self._condemned:
             self._condemned.add(process)
-            self._supervisor.in_background(self._supervisor.condemn(process, watch.complaint(now)))
+            self._supervisor.tasks.in_background(self._supervisor.condemn(process, watch.complaint(now)))
 
     async def _ping(self, process: WorkerProcess, watch: PulseWatch) -> None:
         try:
@@ -128,7 +128,7 @@ class HealthMonitor:
         self._supervisor.lifecycle.threshold(decision.slot, f"{decision.action}: {decision.detail}")
         if decision.action is RotationAction.REPLACE:
             reason = f"{decision.reason}: {decision.detail}"
-            self._supervisor.in_background(self._rotate_slot(decision.slot, reason))
+            self._supervisor.tasks.in_background(self._rotate_slot(decision.slot, reason))
 
     def _is_running(self, name: str, incarnation: int) -> bool:
         return any(

@@ -106,7 +106,7 @@ async def _hand_over(
             supervisor.lifecycle.replaced(name, reason, took, len(each.traders))
     finally:
         # Though whoever asked for it may have gone away: a place that is not left holds up a replay for ever.
-        await supervisor.see_through(_part_with(pool, old, leaving, left))
+        await supervisor.tasks.see_through(_part_with(pool, old, leaving, left))
 
 
 async def _part_with(pool: TraderPool, old: list[Member], leaving: list[WorkerProcess], left: list[Seat]) -> None:

@@ -374,7 +374,7 @@ class TraderPool:
         if member.differed >= 2:
             member.differed = 0
             self._log.warning("traders differ from what is wanted", worker=process.slot, running=held.count)
-            self.supervisor.in_background(self._mend(member, process))
+            self.supervisor.tasks.in_background(self._mend(member, process))
 
     async def _mend(self, member: Member, process: WorkerProcess) -> None:
         async with self.changing:
