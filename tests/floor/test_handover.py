@@ -243,7 +243,8 @@ def test_while_storage_rests_and_an_outlet_is_full_nobody_is_replaced_and_nothin
         await floor.replace("trader-1", "test")
         assert await at_work(floor, "trader-1") is not trader
 
-    config = config_for(tmp_path, trader_workers=1, tape_records=tape)
+    # Whoever stands still is not looked after here: storage is to rest for as long as it takes.
+    config = config_for(tmp_path, trader_workers=1, tape_records=tape, ping_seconds=0)
     outcome = play(config, chatty, meddle)
     ids = [each.id for each in outcome.signals]
     assert len(set(ids)) == len(ids) > 20_000

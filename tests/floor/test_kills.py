@@ -119,15 +119,14 @@ def test_the_storage_worker_killed_after_it_stored_and_before_it_said_so_stores_
     tmp_path, plan, undisturbed
 ):
     async def meddle(floor):
-        forgotten = 0
+        killed = []
 
         def forget(process, message):
-            # What storage says of one batch is lost with it; what it did is done.
-            nonlocal forgotten
-            if forgotten < 3:
-                forgotten += 1
+            # What storage says of one batch is lost with it, and what it says after that; what it did is done.
+            if len(killed) < 3 and process not in killed:
+                killed.append(process)
                 process.kill(signal.SIGKILL)
-            else:
+            elif process not in killed:
                 remember(process, message)
 
         remember = floor._signals.on_stored
@@ -136,7 +135,7 @@ def test_the_storage_worker_killed_after_it_stored_and_before_it_said_so_stores_
         for kind, handler in handlers.items():
             if handler == remember:
                 handlers[kind] = forget
-        await until_async(lambda: forgotten == 3, "three batches were stored and not said to be")
+        await until_async(lambda: len(killed) == 3, "three batches were stored and not said to be")
 
     outcome = play(config_for(tmp_path, **SETTINGS), plan, meddle)
     assert report_of(plan, outcome) == undisturbed

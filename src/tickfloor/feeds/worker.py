@@ -306,6 +306,10 @@ class FeedWorker:
 
     def _say_status(self) -> None:
         self._said_at = time.monotonic()
+        metrics = self._runtime.metrics
+        metrics.gauge("frames", self._frame_count)
+        metrics.gauge("records", self._tape.sequence)
+        metrics.gauge("malformed", self._malformed)
         self._runtime.say_telemetry(
             FeedStatus(
                 frames=self._frame_count,

@@ -309,6 +309,10 @@ class TraderWorker:
     def _say_status(self) -> None:
         self._said_at = time.monotonic()
         statistics = self._engine.statistics()
+        metrics = self._runtime.metrics
+        metrics.gauge("tape_position", self._tape.position)
+        metrics.gauge("signals_raised", self._outlet.raised)
+        metrics.gauge("signals_unstored", len(self._outlet.unstored))
         self._runtime.say_telemetry(
             TraderStatus(
                 position=self._tape.position,

@@ -29,6 +29,7 @@ from tickfloor.contracts.errors import TickfloorError
 from tickfloor.contracts.events import LogLine, Ready, WorkerFailed
 from tickfloor.contracts.message import Message
 from tickfloor.contracts.messages import PROTOCOL_VERSION, Command, Lane, ToWorker
+from tickfloor.contracts.ports import MetricsPort
 from tickfloor.contracts.settings import WorkerSettings
 from tickfloor.contracts.traders import TradersHeld
 from tickfloor.worker.breaker import Breaker
@@ -95,7 +96,7 @@ class Runtime:
         slot, incarnation: who this is; epoch: of the supervisor that started it.
         run_id: of every segment of this floor.
         descriptors: what the supervisor handed over, by name.
-        log, metrics: what the worker says about itself.
+        log: what the worker says about itself.
         effects: whether something may be done to the world outside.
         vitals: what the supervisor sees without asking.
     """
@@ -119,7 +120,7 @@ class Runtime:
         self.vitals = Vitals(self.descriptors["vitals"])
         self.effects = Effects(self.descriptors["effects"])
         self.log = Log(slot, self._say_line)
-        self.metrics = Metrics(self.say_telemetry)
+        self._metrics = Metrics(self.say_telemetry)
         fence = Fence(incarnation=incarnation, epoch=epoch)
         self._lanes = {lane: Inbox(lane, fence=fence, apply=self._apply, reply=self.channel.send) for lane in Lane}
         self._factory: WorkerFactory | None = None
@@ -156,7 +157,7 @@ class Runtime:
         vitals.end_step()
         if self.channel.flush():
             # A delta that is dropped would be lost for good: it waits until there is room.
-            self.metrics.flush_if_due()
+            self._metrics.flush_if_due()
             self.log.flush_if_due()
             for limiter in self._limiters.values():
                 limiter.flush_if_due()
@@ -177,7 +178,7 @@ class Runtime:
             if isinstance(message, Command):
                 self._lanes[message.lane].take(message, correlation_id)
             elif isinstance(message, Unintelligible):
-                self.metrics.increment("messages_unintelligible")
+                self._metrics.increment("messages_unintelligible")
                 self.log.warning("a message was not understood", reason=message.reason)
             elif self._worker is not None:
                 self._worker.receive(message)
@@ -192,6 +193,11 @@ class Runtime:
     def applied(self, sequence: int, result: Result | None = None, error: str = "") -> None:
         """Answer a command that was put off with :class:`~tickfloor.worker.inbox.Later`."""
         self._lanes[Lane.WORK].answer(sequence, result, error)
+
+    @property
+    def metrics(self) -> MetricsPort:
+        """Return where this worker counts and measures what it does."""
+        return self._metrics
 
     def breaker(self, name: str, *, open_seconds: float, longest_open_seconds: float) -> Breaker:
         """Return a breaker whose failures are reported; five in a row open it."""
@@ -225,7 +231,7 @@ class Runtime:
             due = _RETRY_SECONDS
         else:
             limiters = (limiter.due_in() for limiter in self._limiters.values())
-            due = min(self.metrics.due_in(), self.log.due_in(), *limiters)
+            due = min(self._metrics.due_in(), self.log.due_in(), *limiters)
         seconds = min(seconds, due)
         if self._worker is None:
             self.wait_for_message(seconds)
@@ -286,7 +292,7 @@ class Runtime:
         for limiter in self._limiters.values():
             limiter.flush()
         self.log.flush()
-        self.metrics.destroy()
+        self._metrics.destroy()
         for closing in (self.vitals, self.effects):
             closing.close()
         for fd in self.descriptors.values():

@@ -214,7 +214,7 @@ class FloorCommands:
         )
 
     async def _leave(self, name: str) -> None:
-        await self._scaler.spread([each for each in self._pool.members if each != name], "asked to stop")
+        await self._scaler.leave(name, "asked to stop")
 
     async def _done(self, work: Coroutine[None, None, T]) -> T:
         """Return what comes of an action; once it has begun it goes on to its end, whether or not the asker waits."""
@@ -367,7 +367,7 @@ def _flat(figures: object) -> dict[str, float | str]:
         if isinstance(value, dict):
             flat.update({f"{name}.{inner}": each for inner, each in _flat(value).items()})
         elif isinstance(value, int | float | str):
-            flat[name] = value
+            flat[name] = int(value) if isinstance(value, bool) else value
         elif value is not None:
             flat[name] = str(value)
     return flat

@@ -12,6 +12,7 @@ from tickfloor.supervisor.pool.placement import spread
 from tickfloor.supervisor.pool.scaling import ScalingPolicy, ScalingStatistics
 from tickfloor.supervisor.pool.trader_pool import TraderPool, name_of
 from tickfloor.supervisor.process import WorkerProcess
+from tickfloor.supervisor.supervisor import SlotBusyError
 from tickfloor.worker.log import Log
 
 MOST_WORKERS = 16
@@ -70,23 +71,31 @@ class Scaler:
             raise ScalingError(f"a floor has 1 to {MOST_WORKERS} trader workers, not {workers}")
         if workers == len(self._pool.members):
             return 0
-        return await self.spread([name_of(number) for number in range(1, workers + 1)], reason)
+        async with self._pool.changing:
+            return await self._spread([name_of(number) for number in range(1, workers + 1)], reason)
 
-    async def spread(self, names: Sequence[str], reason: str) -> int:
-        """Spread the traders over the workers of these names; return how many have another one than before.
+    async def leave(self, name: str, reason: str) -> int:
+        """Spread the traders over all workers but this one, whose place is gone then; return how many have moved.
 
         Raises:
+            SlotBusyError: there is no such worker any more, or no other.
             WorkerError: it is not possible; the traders stay where they are.
         """
+        async with self._pool.changing:
+            others = [each for each in self._pool.members if each != name]
+            if not others or len(others) == len(self._pool.members):
+                raise SlotBusyError(f"{name} cannot go by now: the trader workers are {', '.join(self._pool.members)}")
+            return await self._spread(others, reason)
+
+    async def _spread(self, names: Sequence[str], reason: str) -> int:
         pool = self._pool
-        async with pool.changing:
-            present = {name: [spec.name for spec in member.wanted.specs()] for name, member in pool.members.items()}
-            placed = spread(present, pool.columns, names)
-            specs = {spec.name: spec for member in pool.members.values() for spec in member.wanted.specs()}
-            wanted: dict[str, list[TraderSpec]] = {name: [] for name in names}
-            for trader, name in placed.items():
-                wanted[name].append(specs[trader])
-            await handover.spread(pool, wanted, reason)
+        present = {name: [spec.name for spec in member.wanted.specs()] for name, member in pool.members.items()}
+        placed = spread(present, pool.columns, names)
+        specs = {spec.name: spec for member in pool.members.values() for spec in member.wanted.specs()}
+        wanted: dict[str, list[TraderSpec]] = {name: [] for name in names}
+        for trader, name in placed.items():
+            wanted[name].append(specs[trader])
+        await handover.spread(pool, wanted, reason)
         return sum(trader not in present.get(name, ()) for trader, name in placed.items())
 
     def statistics(self) -> ScalingStatistics:
