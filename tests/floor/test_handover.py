@@ -233,7 +233,7 @@ def test_while_storage_rests_and_an_outlet_is_full_nobody_is_replaced_and_nothin
         storage = await at_work(floor, STORAGE)
         os.kill(storage.pid, signal.SIGSTOP)
         trader = await at_work(floor, "trader-1")
-        await until_async(lambda: floor._signals.waiting > 10_000, "the outlet is full")
+        await until_async(lambda: floor._signals.waiting >= 10_000, "the outlet is full")
         with pytest.raises(WorkerError, match="signals wait to be stored"):
             await floor.replace("trader-1", "test")
         assert await at_work(floor, "trader-1") is trader

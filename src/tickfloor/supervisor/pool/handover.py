@@ -84,7 +84,7 @@ async def _hand_over(
 ) -> None:
     supervisor = pool.supervisor
     began = time.monotonic()
-    if pool.unstored() > _MOST_UNSTORED:
+    if pool.unstored() >= _MOST_UNSTORED:
         raise HandoverError(f"{pool.unstored():,} signals wait to be stored; try again when fewer do")
     with supervisor.handing_over([member.slot for member in old], reason):
         leaving = [_working(member) for member in old]
