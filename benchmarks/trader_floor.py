@@ -71,8 +71,9 @@ class TraderFloor:
         noticed: when the last death was heard of, perf_counter seconds.
     """
 
-    def __init__(self, count: int, workers: int = 1) -> None:
+    def __init__(self, count: int, workers: int = 1, ticks_per_second: int = TICKS_PER_SECOND) -> None:
         """Start workers with so many traders, and let them read the history."""
+        self._ticks = ticks_per_second
         self._loop = asyncio.new_event_loop()
         self.noticed = 0.0
         self._run_id = new_run_id()
@@ -83,7 +84,7 @@ class TraderFloor:
             seats=SEATS,
             run_id=self._run_id,
         )
-        self._feed = _Feed(self.memory, self._run_id)
+        self._feed = _Feed(self.memory, self._run_id, ticks_per_second)
         self.run(self._start(count, workers))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -139,7 +140,7 @@ class TraderFloor:
         history = self._feed.write_history()
         await self._through(history)
         self._feed.start()
-        await self._through(history + TICKS_PER_SECOND // 10)
+        await self._through(history + self._ticks // 10)
         await asyncio.sleep(_PREPARED_SECONDS)
 
     def _on_death(self, process: WorkerProcess) -> None:
@@ -199,7 +200,8 @@ class TraderFloor:
 class _Feed:
     """Writes a tape: history at once, then a steady stream from a process of its own."""
 
-    def __init__(self, memory: FloorMemory, run_id: int) -> None:
+    def __init__(self, memory: FloorMemory, run_id: int, ticks_per_second: int) -> None:
+        self._ticks = ticks_per_second
         given = memory.of_feed()
         doorbells = {int(name.partition("-")[2]): fd for name, fd in given.items() if name.startswith("doorbell-")}
         self._given = given
@@ -257,7 +259,7 @@ class _Feed:
         ts_ns = (_START_MS + 60_000 * MINUTES - 59_000) * 1_000_000
         began, written = time.monotonic(), 0
         while True:
-            due = int((time.monotonic() - began) * TICKS_PER_SECOND)
+            due = int((time.monotonic() - began) * self._ticks)
             for _ in range(due - written):
                 price = 100 + rng.gauss(0, 0.5)
                 row = rng.randrange(INSTRUMENTS)
