@@ -55,7 +55,7 @@ class _Copy:
 
     Copying all closed bars takes milliseconds, in which a busy row always moves. So they are copied before the row,
     and copied again only if they have changed: more have closed, or the row counts more late trades, without which
-    no closed bar is revised.
+    no closed bar is revised. Only the forming minute moves with every trade, so only it is read while the row rests.
     """
 
     def __init__(self, board: BoardReader, number: int) -> None:
@@ -70,11 +70,11 @@ class _Copy:
             version, row = self._row()
             if row is None:
                 return None
-            heads = {interval: self._board.bars(self.number, interval, 0) for interval in Interval}
+            minute = self._board.bars(self.number, Interval.M1, 0)
             if self._row()[0] != version:
                 continue
-            if self._are_copied(row, heads):
-                return _view(row, self._bars, heads)
+            if self._are_copied(row, minute):
+                return _view(row, self._bars, minute.forming)
             self._late_trades = row[Field.LATE_TRADES]
             self._bars = {interval: self._board.bars(self.number, interval, self._board.depth) for interval in Interval}
         return None
@@ -87,14 +87,19 @@ class _Copy:
             return -1, None
         return version, row
 
-    def _are_copied(self, row: tuple[float, ...], heads: dict[Interval, Bars]) -> bool:
-        return row[Field.LATE_TRADES] == self._late_trades and all(
-            self._bars[interval].closed_count == head.closed_count for interval, head in heads.items()
+    def _are_copied(self, row: tuple[float, ...], minute: Bars) -> bool:
+        """Return whether the copies are what belongs to the row; what closed after it shows in a longer bar's part."""
+        if row[Field.LATE_TRADES] != self._late_trades or self._bars[Interval.M1].closed_count != minute.closed_count:
+            return False
+        heads = {interval: self._board.bars(self.number, interval, 0) for interval in LONGER}
+        return all(
+            (head.closed_count, head.forming) == (self._bars[interval].closed_count, self._bars[interval].forming)
+            for interval, head in heads.items()
         )
 
 
-def _view(row: tuple[float, ...], bars: dict[Interval, Bars], heads: dict[Interval, Bars]) -> InstrumentView:
-    parts: dict[Interval, Bar | None] = {interval: heads[interval].forming for interval in LONGER}
+def _view(row: tuple[float, ...], bars: dict[Interval, Bars], minute: Bar | None) -> InstrumentView:
+    parts: dict[Interval, Bar | None] = {interval: bars[interval].forming for interval in LONGER}
     return InstrumentView(
         sequence=int(row[Field.SEQUENCE]),
         last=row[Field.LAST],
@@ -115,6 +120,6 @@ def _view(row: tuple[float, ...], bars: dict[Interval, Bars], heads: dict[Interv
         quality=Quality(0 if math.isnan(row[Field.QUALITY]) else int(row[Field.QUALITY])),
         bars={interval: copied.closed for interval, copied in bars.items()},
         trimmed=[interval for interval, copied in bars.items() if copied.closed_count > len(copied.closed)],
-        minute=heads[Interval.M1].forming,
+        minute=minute,
         closed_parts={interval: part for interval, part in parts.items() if part is not None},
     )
