@@ -148,7 +148,7 @@ class TraderFloor:
         self.noticed = time.perf_counter()
 
     async def _through(self, position: int) -> None:
-        await asyncio.gather(*(self.pool.ask(name, ReadThrough(through=position)) for name in self.pool.members))
+        await asyncio.gather(*(self.supervisor.ask(name, ReadThrough(through=position)) for name in self.pool.members))
 
     async def replace(self) -> WorkerProcess:
         """Put a successor in the place of the first worker; return the one that has left."""
@@ -172,7 +172,7 @@ class TraderFloor:
         head = self.memory.head()
         await process.dead.wait()
         saved = self._saved_position(self.pool.members[name].seat.index)
-        await self.pool.ask(name, ReadThrough(through=1 + (head if caught_up else saved)))
+        await self.supervisor.ask(name, ReadThrough(through=1 + (head if caught_up else saved)))
         return began
 
     def _saved_position(self, reader: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tests.floor.playing import Meddler, raised, report_of, working
+from tests.floor.playing import Meddler, config_for, play, raised, report_of, working
 from tests.waiting import until_async
 from tickfloor.cli.run_floor import Outcome
 from tickfloor.contracts.commands import CommandBody
@@ -30,9 +30,14 @@ def stored_ids(database: Path) -> list[str]:
         connection.close()
 
 
-def see_that_nothing_has_changed(
-    undisturbed: tuple[dict[str, Any], list[str]], plan: FloorPlan, outcome: Outcome, database: Path
-) -> None:
+def play_undisturbed(folder: Path, plan: FloorPlan, settings: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the report and the stored ids of a run in which nobody meddles."""
+    outcome = play(config_for(folder, **settings), plan)
+    assert len(outcome.signals) > 300
+    return report_of(plan, outcome), stored_ids(folder / "floor.db")
+
+
+def same(undisturbed: tuple[dict[str, Any], list[str]], folder: Path, plan: FloorPlan, outcome: Outcome) -> None:
     """See that report and database are those of the undisturbed run, to the last signal."""
     expected, ids = undisturbed
     found = report_of(plan, outcome)
@@ -40,7 +45,7 @@ def see_that_nothing_has_changed(
     extra = [each for each in found["signals"] if each not in expected["signals"]]
     assert (missing, extra) == ([], [])
     assert found == expected
-    assert stored_ids(database) == ids
+    assert stored_ids(folder / "floor.db") == ids
     assert outcome.lost == 0
 
 

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from tests.floor.playing import config_for, kill, plan_for, play, raised, report_of, working
-from tests.floor.replacing import at_work, descriptors, nothing_is_left_over, replaced, stored_ids
+from tests.floor.playing import config_for, kill, plan_for, play, raised, working
+from tests.floor.replacing import at_work, descriptors, nothing_is_left_over, play_undisturbed, replaced, same
 from tickfloor.config import Config, load
 from tickfloor.contracts.commands import GetStatus
 from tickfloor.contracts.errors import ConfigError
@@ -31,17 +31,7 @@ def paced(small_capture, many_rules):
 @pytest.fixture(scope="module")
 def in_place(tmp_path_factory, plan):
     """The report and the signals' ids of a replay in which every worker reads shared memory in place."""
-    folder = tmp_path_factory.mktemp("in-place")
-    outcome = play(config_for(folder, **SETTINGS), plan)
-    assert len(outcome.signals) > 300
-    return report_of(plan, outcome), stored_ids(folder / "floor.db")
-
-
-def same(in_place, folder, plan, outcome):
-    report, ids = in_place
-    assert report_of(plan, outcome) == report
-    assert stored_ids(folder / "floor.db") == ids
-    assert outcome.lost == 0
+    return play_undisturbed(tmp_path_factory.mktemp("in-place"), plan, SETTINGS)
 
 
 async def details_of(floor, slot):

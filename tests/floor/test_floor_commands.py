@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tests.floor.playing import config_for, plan_for, play, raised, report_of, working
-from tests.floor.replacing import at_work, seats_taken, see_that_nothing_has_changed, stored_ids
+from tests.floor.replacing import at_work, play_undisturbed, same, seats_taken
 from tests.waiting import until_async
 from tickfloor import floor as assembly
 from tickfloor.contracts.commands import TradersRun
@@ -97,11 +97,8 @@ def plan(small_capture, many_rules):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, small_capture, many_rules):
-    folder = tmp_path_factory.mktemp("undisturbed")
     plan = plan_for([small_capture], many_rules)
-    outcome = play(config_for(folder, **SETTINGS | {"control_socket": "none"}), plan)
-    assert len(outcome.signals) > 300
-    return report_of(plan, outcome), stored_ids(folder / "floor.db")
+    return play_undisturbed(tmp_path_factory.mktemp("undisturbed"), plan, SETTINGS | {"control_socket": "none"})
 
 
 class Client:
@@ -172,10 +169,6 @@ def asked(folder, plan, scene, *, signals=30):
     assert outcome.lost == 0
     assert not (folder / "control").exists()
     return outcome
-
-
-def same(undisturbed, folder, plan, outcome):
-    see_that_nothing_has_changed(undisturbed, plan, outcome, folder / "floor.db")
 
 
 def signals_without(name, plan, outcome):

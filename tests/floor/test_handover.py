@@ -7,16 +7,17 @@ import signal
 
 import pytest
 
-from tests.floor.playing import config_for, kill, plan_for, play, raised, report_of
+from tests.floor.playing import config_for, kill, plan_for, play, raised
 from tests.floor.replacing import (
     Assassin,
     at_work,
     descriptors,
     nothing_is_left_over,
+    play_undisturbed,
     replaced,
     replacer,
+    same,
     seats_taken,
-    see_that_nothing_has_changed,
     stored_ids,
 )
 from tests.waiting import until_async
@@ -54,14 +55,7 @@ def paced(small_capture, many_rules):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, plan):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    outcome = play(config_for(folder, **SETTINGS), plan)
-    assert len(outcome.signals) > 300
-    return report_of(plan, outcome), stored_ids(folder / "floor.db")
-
-
-def same(undisturbed, folder, plan, outcome):
-    see_that_nothing_has_changed(undisturbed, plan, outcome, folder / "floor.db")
+    return play_undisturbed(tmp_path_factory.mktemp("undisturbed"), plan, SETTINGS)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -11,7 +11,8 @@ from tests.floor.replacing import (
     at_work,
     descriptors,
     nothing_is_left_over,
-    see_that_nothing_has_changed,
+    play_undisturbed,
+    same,
     stored_ids,
 )
 from tests.supervisor.supervised import run, supervised
@@ -46,15 +47,13 @@ def plan(small_capture, many_rules):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, small_capture, many_rules):
-    folder = tmp_path_factory.mktemp("undisturbed")
     plan = plan_for([small_capture], many_rules)
-    outcome = play(config_for(folder, **SETTINGS), plan)
-    assert len(outcome.signals) > 300
-    return report_of(plan, outcome), stored_ids(folder / "floor.db")
+    return play_undisturbed(tmp_path_factory.mktemp("undisturbed"), plan, SETTINGS)
 
 
-def same(undisturbed, folder, plan, outcome):
-    see_that_nothing_has_changed(undisturbed, plan, outcome, folder / "floor.db")
+def passed(floor):
+    """Return how many messages have passed the supervisor."""
+    return floor._flow.statistics().identified
 
 
 def said(folder):
@@ -202,7 +201,7 @@ def test_a_strategy_that_takes_its_worker_along_twice_is_quarantined(
 
     async def meddle(floor):
         await until_async(lambda: "wild" in floor._pool.locked_up or floor.finished.done(), "it is in quarantine")
-        listed = await floor._server._floor.list_traders(correlation_id="")
+        listed = await floor._server._floor.list_traders()
         found = {each.spec.name: each for each in listed.traders}
         assert len(found) == 13
         assert how in found["wild"].quarantine
@@ -334,8 +333,9 @@ def test_a_worker_that_runs_other_traders_than_it_shall_is_set_right(tmp_path, p
         async def held():
             return (await process.command(Ping())).traders
 
-        while await held() != member.wanted.held():  # noqa: ASYNC110 - another process, which tells nobody
-            await asyncio.sleep(0.01)
+        # Each look is a message there and back.
+        while await held() != member.wanted.held():
+            pass
 
     play(config_for(tmp_path, **SETTINGS), plan, meddle)
     assert "traders differ from what is wanted" in said(tmp_path)
@@ -367,9 +367,9 @@ def test_an_emergency_in_the_middle_of_a_handover_changes_nothing(tmp_path, plan
         for count in (40, 90, 140, 190):
             await raised(floor, count)
             replacing = asyncio.ensure_future(floor.replace("trader-1", "test"))
-            until = count / 190
-            for _ in range(int(40 * until)):
-                await asyncio.sleep(0.0005)
+            # Further on in it each time.
+            enough = passed(floor) + count // 10
+            await until_async(lambda: replacing.done() or passed(floor) >= enough, "it is on its way")  # noqa: B023
             await floor.supervisor.recover("test")
             try:
                 await replacing
@@ -387,13 +387,18 @@ def test_a_slot_that_keeps_dying_has_everything_started_anew_and_in_the_end_ends
 ):
     async def meddle(floor):
         await raised(floor, 20)
-        while not floor.supervisor.failure.done():
+        failure = floor.supervisor.failure
+        while not failure.done():
             slot = floor.supervisor.slot("trader-1")
-            # Not in the middle of a recovery, which would be one more reason to end.
-            if slot.wanted and slot.state is SlotState.RUNNING and slot.process.state is WorkerState.READY:
+
+            def killable(slot=slot):
+                # Not in the middle of a recovery, which would be one more reason to end.
+                return slot.wanted and slot.state is SlotState.RUNNING and slot.process.state is WorkerState.READY
+
+            await until_async(lambda: failure.done() or killable(), "it works again, or is given up")
+            if not failure.done():
                 kill(slot.process)
                 await slot.process.dead.wait()
-            await asyncio.sleep(0.001)
 
     plan = plan_for([small_capture], many_rules, speed=3.0)
     settings = {"restart_period": 60.0, "restart_intensity": 1, "recovery_intensity": 2}

@@ -5,15 +5,15 @@ import random
 
 import pytest
 
-from tests.floor.playing import config_for, kill, plan_for, play, raised, report_of
+from tests.floor.playing import config_for, kill, plan_for, play, raised
 from tests.floor.replacing import (
     Assassin,
     at_work,
     descriptors,
     nothing_is_left_over,
+    play_undisturbed,
+    same,
     seats_taken,
-    see_that_nothing_has_changed,
-    stored_ids,
 )
 from tests.waiting import until_async
 from tickfloor.contracts.commands import Begin, FreezeCheckpoint, ReadThrough, TakeOver, Yield
@@ -37,14 +37,7 @@ def paced(small_capture, many_rules):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, plan):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    outcome = play(config_for(folder, **SETTINGS), plan)
-    assert len(outcome.signals) > 300
-    return report_of(plan, outcome), stored_ids(folder / "floor.db")
-
-
-def same(undisturbed, folder, plan, outcome):
-    see_that_nothing_has_changed(undisturbed, plan, outcome, folder / "floor.db")
+    return play_undisturbed(tmp_path_factory.mktemp("undisturbed"), plan, SETTINGS)
 
 
 def is_whole(floor, workers):

@@ -15,6 +15,7 @@ from tickfloor.contracts.events import FeedFinished, LogLine, Ready, SignalsAcce
 from tickfloor.contracts.messages import PROTOCOL_VERSION, Applied, Command, Lane
 from tickfloor.worker import channel
 from tickfloor.worker.channel import ProtocolError, Unintelligible, supervisor_end, worker_end
+from tickfloor.worker.correlation import current
 
 
 @contextmanager
@@ -117,10 +118,10 @@ def test_a_message_carries_the_correlation_id_that_it_is_given():
 
 def test_what_is_said_while_a_message_is_worked_at_belongs_to_it():
     with pair() as (ours, its):
-        its.correlation_id = "the-cause"
+        current.set("the-cause")
         its.send(ready(1))
         its.send(ready(2), "its-own")
-        its.correlation_id = ""
+        current.set("")
         its.send(ready(3))
         its.send(ready(4))
         found = [correlation_id for correlation_id, _ in ours.receive()]

@@ -68,6 +68,21 @@ def reserve(fd: int, offset: int, length: int, name: str) -> None:
         ) from error
 
 
+def create_page(name: str) -> int:
+    """Return the descriptor of a new segment of one page that has memory behind it, all zero.
+
+    Raises:
+        OutOfMemoryError: the host lacks it; nothing is left.
+    """
+    fd = create(name, PAGE)
+    try:
+        reserve(fd, 0, PAGE, name)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
 def read_only(fd: int) -> int:
     """Return a descriptor of the same segment that cannot be written or mapped for writing."""
     return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)

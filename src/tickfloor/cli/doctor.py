@@ -50,8 +50,7 @@ def _shared_memory() -> str:
     from tickfloor.board import segment
     from tickfloor.board.host_memory import available_memory
 
-    fd = segment.create("doctor", segment.PAGE)
-    segment.reserve(fd, 0, segment.PAGE, "doctor")
+    fd = segment.create_page("doctor")
     segment.map_writable(fd).close()
     os.close(segment.read_only(fd))
     os.close(fd)

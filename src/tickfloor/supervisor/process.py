@@ -131,7 +131,7 @@ class WorkerProcess:
         """Say something; to a dead worker nothing is said."""
         if self.dead.is_set():
             return
-        correlation_id = self._channel.send(message, correlation_id or current.get())
+        correlation_id = self._channel.send(message, correlation_id)
         self._observer.passed(self, True, correlation_id, message)
         if self._channel.backlog and not self._writing:
             self._writing = True

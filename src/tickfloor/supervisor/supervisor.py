@@ -96,8 +96,7 @@ class Supervisor(WorkerObserver):
         Raises:
             WorkerError: it does not become ready, or keeps being killed before it is.
         """
-        slot = Slot(spec, self._restarts())
-        self._slots[spec.name] = slot
+        slot = self.add(spec)
         await self.fill(slot)
         return slot
 
@@ -209,7 +208,7 @@ class Supervisor(WorkerObserver):
             if process.dead.is_set():
                 self.lifecycle.ended(process)
 
-    async def ask(self, name: str, body: CommandBody, correlation_id: str = "") -> Result | None:
+    async def ask(self, name: str, body: CommandBody) -> Result | None:
         """Return a slot's answer, from the first incarnation that lives long enough to give it.
 
         Raises:
@@ -225,7 +224,7 @@ class Supervisor(WorkerObserver):
                 raise SlotBusyError(f"{name} is {slot.state}: replace it to fill its place again")
             if process is not None and process.state is WorkerState.READY and not slot.starting:
                 with suppress(WorkerDiedError):
-                    return await process.command(body, correlation_id)
+                    return await process.command(body)
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def stop(self, name: str) -> None:

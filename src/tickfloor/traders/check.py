@@ -7,6 +7,7 @@ from tickfloor.contracts.errors import RuleError
 from tickfloor.contracts.intervals import BY_LABEL
 from tickfloor.contracts.traders import TraderSpec, trader_number
 from tickfloor.traders.language.plan import columns
+from tickfloor.traders.plans import planned
 from tickfloor.traders.strategies.errors import StrategyError
 from tickfloor.traders.strategies.loader import LoadedStrategy
 from tickfloor.traders.strategies.running import Blame
@@ -25,7 +26,7 @@ def check_traders(specs: Sequence[TraderSpec], vitals: Blame | None = None) -> T
                 _check_strategy(spec, vitals)
                 needed[spec.name] = ()
             else:
-                needed[spec.name] = tuple(sorted(columns(spec)))
+                needed[spec.name] = tuple(sorted(columns(planned(spec))))
         except RuleError as error:
             problems.append(
                 RuleProblem(

@@ -12,7 +12,7 @@ import msgspec
 
 from tickfloor.contracts.errors import CheckpointError
 from tickfloor.contracts.instruments import Instrument
-from tickfloor.contracts.records import RECORD, RECORD_BYTES, Flag, Kind
+from tickfloor.contracts.records import RECORD, Flag, Kind
 from tickfloor.contracts.signals import Signal, signal_id
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.traders.checkpoint import (
@@ -32,6 +32,7 @@ from tickfloor.traders.resync import Carried, InstrumentView, resynchronised
 from tickfloor.traders.rule import Rule
 from tickfloor.traders.saved import SavedInstrument
 from tickfloor.traders.statistics import Counters, EngineStatistics
+from tickfloor.traders.tape_order import end_of
 
 _CLOCK = int(Kind.CLOCK)
 _MORE = int(Flag.MORE)
@@ -274,7 +275,7 @@ class Engine:
             ValueError: not whole records, or a sequence is missing; nothing has been applied then.
         """
         position = self._position
-        end = self._end_of(records)
+        end = end_of(records, position)
         signals: list[Signal] = []
         states = self._states
         for sequence, ts_event, _, row, kind, code, flags, a, b, c, d in RECORD.iter_unpack(records):
@@ -296,21 +297,6 @@ class Engine:
             self._counters.records += end - position
         self._counters.signals += len(signals)
         return signals
-
-    def _end_of(self, records: bytes) -> int:
-        """Return the sequence after the last record; refuse holes before anything is applied."""
-        if len(records) % RECORD_BYTES:
-            raise ValueError(f"{len(records)} bytes are not whole records of {RECORD_BYTES}")
-        if not records:
-            return self._position
-        sequences = memoryview(records).cast("B").cast("Q")[:: RECORD_BYTES // 8].tolist()
-        first, end = sequences[0], sequences[0] + len(sequences)
-        if first > self._position or sequences != list(range(first, end)):
-            raise ValueError(
-                f"records {first} to {sequences[-1]} do not follow on position {self._position} without a hole; "
-                "resynchronise from the board"
-            )
-        return end
 
     def _signal(self, state: InstrumentState, index: int, sequence: int, ts_event: int) -> Signal:
         rule = state.layout.rules[index]

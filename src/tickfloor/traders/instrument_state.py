@@ -10,7 +10,7 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import LABELS, Interval
 from tickfloor.contracts.records import Flag, Kind, Side, StatsPart
 from tickfloor.indicators.protocol import LIMIT, NAN
-from tickfloor.market.bars import LONGER, FormingBars, start_of
+from tickfloor.market.bars import FormingBars
 from tickfloor.traders.checkpoint import (
     ENCODER,
     LANE_DECODER,
@@ -23,6 +23,7 @@ from tickfloor.traders.checkpoint import (
 from tickfloor.traders.evaluate import Frame
 from tickfloor.traders.lane import Frames, Lane
 from tickfloor.traders.language.vocabulary import Input, MarketColumn
+from tickfloor.traders.late_trades import add_to_forming, note_revised
 from tickfloor.traders.layout import LaneProgram, Layout
 from tickfloor.traders.merge import merged_lanes
 from tickfloor.traders.resync import Carried, unpacked
@@ -198,8 +199,7 @@ class InstrumentState:
             return
         self._counters.revisions += 1
         self._event.revised.append(interval)
-        end_ms = start_of(interval, late.ts_ms) + interval.ms
-        self._closed_until_ms[interval] = max(self._closed_until_ms[interval], end_ms)
+        note_revised(self._closed_until_ms, interval, late)
         lane = self._lanes.get(interval)
         if lane is not None and not lane.revise(late):
             self._counters.revisions_beyond_history += 1
@@ -261,10 +261,7 @@ class InstrumentState:
 
     def _end_late(self, late: LateTrade) -> None:
         """Finish a late trade: columns and matches follow, no signal is given or taken back."""
-        for interval in LONGER:
-            begun = start_of(interval, late.ts_ms) >= self._closed_until_ms[interval]
-            if begun and interval not in self._event.revised:
-                self._forming.add_late_trade(interval, late.ts_ms, late.price, late.qty, late.bought)
+        add_to_forming(self._forming, late, self._closed_until_ms, self._event.revised)
         self._event = EventState()
         self._show_forming()
         self._match_silently(self._layout.per_tick, self._layout.at_close_alone)

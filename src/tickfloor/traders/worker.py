@@ -199,6 +199,11 @@ class TraderWorker:
         stops: list[int] = [*self._freezes.values(), *(() if self._ended_at is None else (self._ended_at,))]
         return min(self._batch, min(stops) - self._tape.position)
 
+    @property
+    def _held_up(self) -> bool:
+        """Whether nothing may be read, whatever is on the tape."""
+        return not self._begun or self._outlet.full or self._limit() == 0
+
     def _answer(self) -> None:
         """Answer the commands whose position is reached."""
         position = self._tape.position
@@ -222,7 +227,7 @@ class TraderWorker:
 
     def wait(self, seconds: float) -> None:
         """Sleep until the feed rings, a message comes, or a checkpoint is due."""
-        if not self._begun or self._outlet.full or self._limit() == 0:
+        if self._held_up:
             # The tape may hold records; only a message lets them be read.
             self._runtime.wait_for_message(seconds)
             return
@@ -230,8 +235,7 @@ class TraderWorker:
 
     def progress(self) -> Progress:
         """Return records read, and records that could be read now."""
-        held_up = not self._begun or self._outlet.full or self._limit() == 0
-        return Progress(self._tape.position, 0 if held_up else max(0, self._tape.head() - self._tape.position))
+        return Progress(self._tape.position, 0 if self._held_up else max(0, self._tape.head() - self._tape.position))
 
     def traders_held(self) -> TradersHeld:
         """Return what traders run here."""

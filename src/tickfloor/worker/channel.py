@@ -15,6 +15,7 @@ import msgspec
 
 from tickfloor.contracts.errors import TickfloorError
 from tickfloor.contracts.messages import FromWorker, ToWorker
+from tickfloor.worker.correlation import current
 
 MAX_MESSAGE_BYTES = 1 << 28
 """More than any message needs; a greater length is not a length."""
@@ -41,11 +42,11 @@ class Unintelligible(NamedTuple):
 class Channel(Generic[Incoming, Outgoing]):
     """Never blocks: what the socket does not take is kept, in order, until :meth:`flush`.
 
-    Every message carries a correlation id: the one given, or :attr:`correlation_id`, or else a number of its own.
+    Every message carries a correlation id: the one given, or that of what is being worked at, or else a number of
+    its own.
 
     Attributes:
         closed: the other end is gone; what was received before still counts.
-        correlation_id: of what is being worked at; what is said meanwhile belongs to it.
         sent, received: messages so far.
     """
 
@@ -55,7 +56,6 @@ class Channel(Generic[Incoming, Outgoing]):
         connection.setblocking(False)
         self._socket = connection
         self._name = name
-        self.correlation_id = ""
         self.sent = 0
         self.received = 0
         self._decode = decoder.decode
@@ -83,7 +83,7 @@ class Channel(Generic[Incoming, Outgoing]):
             ProtocolError: the message is too large.
         """
         self.sent += 1
-        correlation_id = correlation_id or self.correlation_id or f"{self._name}:{self.sent}"
+        correlation_id = correlation_id or current.get() or f"{self._name}:{self.sent}"
         body = self._encode((correlation_id, message))
         if len(body) > MAX_MESSAGE_BYTES:
             raise ProtocolError(f"a {type(message).__name__} of {len(body):,} bytes is too large to send")

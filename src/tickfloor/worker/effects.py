@@ -1,7 +1,6 @@
 """The emergency stop: one word of shared memory that is looked at before every effect on the world outside."""
 
 import mmap
-import os
 
 from tickfloor.board import segment
 
@@ -12,13 +11,7 @@ def create() -> int:
     Raises:
         OutOfMemoryError: the host lacks the memory.
     """
-    fd = segment.create("effects", segment.PAGE)
-    try:
-        segment.reserve(fd, 0, segment.PAGE, "effects")
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
+    return segment.create_page("effects")
 
 
 class EmergencyStop:

@@ -173,7 +173,6 @@ class Runtime:
         for correlation_id, message in self.channel.receive():
             if self._leaving:
                 break
-            self.channel.correlation_id = correlation_id
             current.set(correlation_id)
             if isinstance(message, Command):
                 self._lanes[message.lane].take(message, correlation_id)
@@ -182,7 +181,6 @@ class Runtime:
                 self.log.warning("a message was not understood", reason=message.reason)
             elif self._worker is not None:
                 self._worker.receive(message)
-        self.channel.correlation_id = ""
         current.set("")
 
     @property

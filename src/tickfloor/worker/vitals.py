@@ -1,7 +1,6 @@
 """A worker's vital signs, in a page that its supervisor holds: seen without asking, and still there after a death."""
 
 import mmap
-import os
 from time import monotonic_ns
 
 from tickfloor.board import segment
@@ -15,13 +14,7 @@ def create(slot: str) -> int:
     Raises:
         OutOfMemoryError: the host lacks the memory.
     """
-    fd = segment.create(f"{slot}-vitals", segment.PAGE)
-    try:
-        segment.reserve(fd, 0, segment.PAGE, f"{slot} vitals")
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
+    return segment.create_page(f"{slot}-vitals")
 
 
 class Vitals:

@@ -37,6 +37,7 @@ from tickfloor.supervisor.control.replies import (
     WorkerStopped,
 )
 from tickfloor.supervisor.control.server import ControlServer
+from tickfloor.worker.correlation import current
 
 
 def worker(slot: str = "trader-1", **changes: Any) -> WorkerDetails:
@@ -112,91 +113,91 @@ class FakeFloor:
         self.steps: tuple[TraceStep, ...] = ()
 
     def _ask(self, *what: Any) -> None:
-        self.asked.append(what)
+        self.asked.append((*what, current.get()))
         if self.failing is not None:
             raise self.failing
 
-    async def list_workers(self, *, correlation_id: str) -> WorkersListed:
-        self.asked.append(("list_workers", correlation_id))
+    async def list_workers(self) -> WorkersListed:
+        self.asked.append(("list_workers", current.get()))
         return WorkersListed(workers=self.workers)
 
-    async def show_worker(self, name: str, *, correlation_id: str) -> WorkerShown:
-        self._ask("show_worker", name, correlation_id)
+    async def show_worker(self, name: str) -> WorkerShown:
+        self._ask("show_worker", name)
         return WorkerShown(worker=self._worker(name))
 
-    async def replace_worker(self, name: str, *, correlation_id: str) -> WorkerReplaced:
-        self._ask("replace_worker", name, correlation_id)
+    async def replace_worker(self, name: str) -> WorkerReplaced:
+        self._ask("replace_worker", name)
         if self.gate is not None:
             await self.gate.wait()
         self.replaced += 1
         return WorkerReplaced(worker=self._worker(name).slot, pid=4_712, incarnation=4, seconds=0.123)
 
-    async def drain_worker(self, name: str, *, correlation_id: str) -> WorkerDrained:
-        self._ask("drain_worker", name, correlation_id)
+    async def drain_worker(self, name: str) -> WorkerDrained:
+        self._ask("drain_worker", name)
         return WorkerDrained(worker=name, through=12_345 if name.startswith("trader") else None, seconds=0.01)
 
-    async def cleanup_worker(self, name: str, *, correlation_id: str) -> WorkerCleanedUp:
-        self._ask("cleanup_worker", name, correlation_id)
+    async def cleanup_worker(self, name: str) -> WorkerCleanedUp:
+        self._ask("cleanup_worker", name)
         return WorkerCleanedUp(worker=name, leaked=(), forced=False, seconds=0.05, incarnation=4)
 
-    async def stop_worker(self, name: str, *, correlation_id: str) -> WorkerStopped:
-        self._ask("stop_worker", name, correlation_id)
+    async def stop_worker(self, name: str) -> WorkerStopped:
+        self._ask("stop_worker", name)
         return WorkerStopped(worker=name, leaked=("thread poller",), forced=True, seconds=1.25)
 
-    async def scale_traders(self, workers: int, *, correlation_id: str) -> TradersScaled:
-        self._ask("scale_traders", workers, correlation_id)
+    async def scale_traders(self, workers: int) -> TradersScaled:
+        self._ask("scale_traders", workers)
         return TradersScaled(before=2, after=workers, moved=100, seconds=0.4)
 
-    async def show_logs(self, worker: str, last: int, *, correlation_id: str) -> LogsShown:
-        self._ask("show_logs", worker, last, correlation_id)
+    async def show_logs(self, worker: str, last: int) -> LogsShown:
+        self._ask("show_logs", worker, last)
         return LogsShown(lines=self.logs.last(last, worker))
 
-    async def follow_logs(self, worker: str, last: int, *, correlation_id: str) -> LogSubscription:
-        self._ask("follow_logs", worker, last, correlation_id)
+    async def follow_logs(self, worker: str, last: int) -> LogSubscription:
+        self._ask("follow_logs", worker, last)
         return self.logs.subscribe(last, worker)
 
-    async def trace(self, identity: str, *, correlation_id: str) -> Traced:
-        self._ask("trace", identity, correlation_id)
+    async def trace(self, identity: str) -> Traced:
+        self._ask("trace", identity)
         return Traced(steps=self.steps, remembered=4_096)
 
-    async def list_traders(self, *, correlation_id: str) -> TradersListed:
-        self.asked.append(("list_traders", correlation_id))
+    async def list_traders(self) -> TradersListed:
+        self.asked.append(("list_traders", current.get()))
         return TradersListed(traders=tuple(self.traders.values()))
 
-    async def add_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
-        self._ask("add_trader", spec, correlation_id)
+    async def add_trader(self, spec: TraderSpec) -> TraderPlaced:
+        self._ask("add_trader", spec)
         return TraderPlaced(trader=spec.name, worker="trader-1", revision=1)
 
-    async def update_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
-        self._ask("update_trader", spec, correlation_id)
+    async def update_trader(self, spec: TraderSpec) -> TraderPlaced:
+        self._ask("update_trader", spec)
         return TraderPlaced(trader=spec.name, worker="trader-1", revision=2)
 
-    async def remove_trader(self, name: str, *, correlation_id: str) -> TraderRemoved:
-        self._ask("remove_trader", name, correlation_id)
+    async def remove_trader(self, name: str) -> TraderRemoved:
+        self._ask("remove_trader", name)
         return TraderRemoved(trader=name)
 
-    async def pardon_trader(self, name: str, *, correlation_id: str) -> TraderPlaced:
-        self._ask("pardon_trader", name, correlation_id)
+    async def pardon_trader(self, name: str) -> TraderPlaced:
+        self._ask("pardon_trader", name)
         return TraderPlaced(trader=name, worker="trader-2", revision=1)
 
-    async def run_traders(self, names: tuple[str, ...], *, correlation_id: str) -> TradersRun:
-        self._ask("run_traders", names, correlation_id)
+    async def run_traders(self, names: tuple[str, ...]) -> TradersRun:
+        self._ask("run_traders", names)
         return TradersRun(matches={"up": ("binance:BTCUSDT", "binance:ETHUSDT")}, evaluations=1_234)
 
-    async def show_statistics(self, *, correlation_id: str) -> StatisticsShown:
-        self._ask("show_statistics", correlation_id)
+    async def show_statistics(self) -> StatisticsShown:
+        self._ask("show_statistics")
         return StatisticsShown(parts={"router": {"routed": 12_345, "coverage": 0.9875}, "lifecycle": {"last": "ready"}})
 
-    async def emergency_stop(self, *, correlation_id: str) -> EffectsSwitched:
-        self._ask("emergency_stop", correlation_id)
+    async def emergency_stop(self) -> EffectsSwitched:
+        self._ask("emergency_stop")
         return self._switch(False)
 
-    async def emergency_resume(self, *, correlation_id: str) -> EffectsSwitched:
-        self._ask("emergency_resume", correlation_id)
+    async def emergency_resume(self) -> EffectsSwitched:
+        self._ask("emergency_resume")
         return self._switch(True)
 
-    async def emergency_recover(self, *, correlation_id: str) -> EmergencyRecovered:
-        self._ask("emergency_recover", correlation_id)
+    async def emergency_recover(self) -> EmergencyRecovered:
+        self._ask("emergency_recover")
         return EmergencyRecovered(
             workers=("feed-1", "trader-1"), failed={"console-1": "no terminal"}, traders=2, displays=0, seconds=1.5
         )

@@ -25,7 +25,7 @@ class FakeSupervisor:
         self.prepared.append(sorted(spec.name for spec in msgspec.msgpack.decode(payload, type=list[TraderSpec])))
         self.told.set()
 
-    async def ask(self, name, body, correlation_id):
+    async def ask(self, name, body):
         specs = getattr(body, "specs", ())
         return TradersChecked(columns={spec.name: () for spec in specs}, problems=())
 

@@ -38,49 +38,49 @@ _LONGEST_COOLDOWN_NS = 10 * 366 * 86_400 * 10**9
 _LARGEST_REVISION = 1 << 31
 
 
-async def answer(floor: FloorControl, request: Answerable, correlation_id: str) -> ControlReply:
+async def answer(floor: FloorControl, request: Answerable) -> ControlReply:
     """Return the floor's reply, or raise what the floor raises."""
     match request:
         case ListWorkers():
-            return await floor.list_workers(correlation_id=correlation_id)
+            return await floor.list_workers()
         case ShowWorker():
-            return await floor.show_worker(request.name, correlation_id=correlation_id)
+            return await floor.show_worker(request.name)
         case ReplaceWorker():
-            return await floor.replace_worker(request.name, correlation_id=correlation_id)
+            return await floor.replace_worker(request.name)
         case DrainWorker():
-            return await floor.drain_worker(request.name, correlation_id=correlation_id)
+            return await floor.drain_worker(request.name)
         case CleanupWorker():
-            return await floor.cleanup_worker(request.name, correlation_id=correlation_id)
+            return await floor.cleanup_worker(request.name)
         case StopWorker():
-            return await floor.stop_worker(request.name, correlation_id=correlation_id)
+            return await floor.stop_worker(request.name)
         case ScaleTraders():
-            return await floor.scale_traders(request.workers, correlation_id=correlation_id)
+            return await floor.scale_traders(request.workers)
         case ShowLogs():
-            return await floor.show_logs(request.worker, request.last, correlation_id=correlation_id)
+            return await floor.show_logs(request.worker, request.last)
         case TraceCorrelation():
-            return await floor.trace(request.id, correlation_id=correlation_id)
+            return await floor.trace(request.id)
         case ShowStatistics():
-            return await floor.show_statistics(correlation_id=correlation_id)
+            return await floor.show_statistics()
         case ListTraders():
-            return await floor.list_traders(correlation_id=correlation_id)
+            return await floor.list_traders()
         case AddTrader():
             _require_rule(request.spec)
-            return await floor.add_trader(request.spec, correlation_id=correlation_id)
+            return await floor.add_trader(request.spec)
         case UpdateTrader():
             _require_rule(request.spec)
-            return await floor.update_trader(request.spec, correlation_id=correlation_id)
+            return await floor.update_trader(request.spec)
         case RemoveTrader():
-            return await floor.remove_trader(request.name, correlation_id=correlation_id)
+            return await floor.remove_trader(request.name)
         case PardonTrader():
-            return await floor.pardon_trader(request.name, correlation_id=correlation_id)
+            return await floor.pardon_trader(request.name)
         case RunTraders():
-            return await floor.run_traders(request.names, correlation_id=correlation_id)
+            return await floor.run_traders(request.names)
         case EmergencyStop():
-            return await floor.emergency_stop(correlation_id=correlation_id)
+            return await floor.emergency_stop()
         case EmergencyResume():
-            return await floor.emergency_resume(correlation_id=correlation_id)
+            return await floor.emergency_resume()
         case EmergencyRecover():
-            return await floor.emergency_recover(correlation_id=correlation_id)
+            return await floor.emergency_recover()
 
 
 def _require_rule(spec: TraderSpec) -> None:

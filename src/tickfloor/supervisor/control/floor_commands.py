@@ -90,21 +90,21 @@ class FloorCommands:
 
     # Workers
 
-    async def list_workers(self, *, correlation_id: str) -> WorkersListed:
+    async def list_workers(self) -> WorkersListed:
         """Describe every worker's place."""
-        details = (self._details(slot, correlation_id) for slot in self._supervisor.slots())
+        details = (self._details(slot) for slot in self._supervisor.slots())
         allowed = not self._memory.emergency.pulled
         return WorkersListed(workers=tuple(await asyncio.gather(*details)), effects_allowed=allowed)
 
-    async def show_worker(self, name: str, *, correlation_id: str) -> WorkerShown:
+    async def show_worker(self, name: str) -> WorkerShown:
         """Describe one worker's place."""
-        return WorkerShown(worker=await self._details(self._slot(name), correlation_id))
+        return WorkerShown(worker=await self._details(self._slot(name)))
 
-    async def _details(self, slot: Slot, correlation_id: str) -> WorkerDetails:
+    async def _details(self, slot: Slot) -> WorkerDetails:
         name, process = slot.spec.name, slot.process
         member = self._pool.members.get(name)
         alive = process is not None and not process.dead.is_set()
-        report = await self._report(process, correlation_id) if alive and process is not None else None
+        report = await self._report(process) if alive and process is not None else None
         trend = self._health.trend(name)
         age = max((lane.oldest_age for lane in process.statistics().values()), default=0.0) if process else 0.0
         return WorkerDetails(
@@ -130,23 +130,23 @@ class FloorCommands:
             figures=_figures(report) if report else {},
         )
 
-    async def _report(self, process: WorkerProcess, correlation_id: str) -> WorkerReport | None:
+    async def _report(self, process: WorkerProcess) -> WorkerReport | None:
         """Return what a worker says of itself; None if it does not answer soon, which the other figures show."""
         if process.state is not WorkerState.READY:
             return None
         try:
-            report = await process.command(GetStatus(), correlation_id, seconds=_PATIENCE)
+            report = await process.command(GetStatus(), seconds=_PATIENCE)
         except WorkerError as error:
             self._log.debug("no status", worker=process.slot, reason=str(error))
             return None
         assert isinstance(report, WorkerReport)
         return report
 
-    async def replace_worker(self, name: str, *, correlation_id: str) -> WorkerReplaced:
+    async def replace_worker(self, name: str) -> WorkerReplaced:
         """Start a successor, hand the work over without a gap, end the old one; fill a stopped place, too."""
         slot = self._slot(name)
         began = time.monotonic()
-        self._log.info("replacement asked for", worker=name, correlation_id=correlation_id)
+        self._log.info("replacement asked for", worker=name)
         empty = slot.state in (SlotState.STOPPED, SlotState.QUARANTINED)
         await self._done(self._supervisor.fill_again(slot) if empty else self._replace(name, "asked for"))
         process = self._slot(name).process
@@ -155,24 +155,24 @@ class FloorCommands:
             worker=name, pid=process.pid, incarnation=process.incarnation, seconds=time.monotonic() - began
         )
 
-    async def drain_worker(self, name: str, *, correlation_id: str) -> WorkerDrained:
+    async def drain_worker(self, name: str) -> WorkerDrained:
         """Return when a worker has finished what waited for it at the time of asking; it goes on working."""
         slot = self._slot(name)
         began = time.monotonic()
         through = self._memory.head() if name in self._pool.members else None
         if through is not None or slot.spec.kind.name == "storage":
-            await _granted(self._supervisor.ask(name, Drain(through=through or 0), correlation_id))
+            await _granted(self._supervisor.ask(name, Drain(through=through or 0)))
         else:
             # What was said to it before is done before it answers.
-            await _granted(self._supervisor.ask(name, GetStatus(), correlation_id))
+            await _granted(self._supervisor.ask(name, GetStatus()))
         return WorkerDrained(worker=name, through=through, seconds=time.monotonic() - began)
 
-    async def cleanup_worker(self, name: str, *, correlation_id: str) -> WorkerCleanedUp:
+    async def cleanup_worker(self, name: str) -> WorkerCleanedUp:
         """Have a worker clean up and exit, and fill its place again."""
         slot = self._slot(name)
         process = self._working(slot)
         began = time.monotonic()
-        self._log.info("cleanup asked for", worker=name, correlation_id=correlation_id)
+        self._log.info("cleanup asked for", worker=name)
         await self._done(self._supervisor.renew(slot))
         return WorkerCleanedUp(
             worker=name,
@@ -182,7 +182,7 @@ class FloorCommands:
             incarnation=slot.incarnations,
         )
 
-    async def stop_worker(self, name: str, *, correlation_id: str) -> WorkerStopped:
+    async def stop_worker(self, name: str) -> WorkerStopped:
         """Have a worker clean up and exit, and leave its place empty; a trader worker's traders go to the others."""
         slot = self._slot(name)
         process = self._working(slot)
@@ -194,7 +194,7 @@ class FloorCommands:
         elif slot.spec.kind.vital:
             reason = f"the floor cannot go on without {name}; replace it, or end the floor"
             raise ControlRefusedError(reason, RefusalKind.REFUSED)
-        self._log.warning("stop asked for", worker=name, correlation_id=correlation_id)
+        self._log.warning("stop asked for", worker=name)
         await self._done(self._leave(name) if name in self._pool.members else self._supervisor.stop(name))
         return WorkerStopped(
             worker=name,
@@ -203,11 +203,11 @@ class FloorCommands:
             seconds=time.monotonic() - began,
         )
 
-    async def scale_traders(self, workers: int, *, correlation_id: str) -> TradersScaled:
+    async def scale_traders(self, workers: int) -> TradersScaled:
         """Spread the traders over so many workers, without a gap."""
         before = len(self._pool.members)
         began = time.monotonic()
-        self._log.info("scaling asked for", workers=workers, correlation_id=correlation_id)
+        self._log.info("scaling asked for", workers=workers)
         moved = await self._done(self._scaler.scale(workers, "asked for"))
         return TradersScaled(
             before=before, after=len(self._pool.members), moved=moved, seconds=time.monotonic() - began
@@ -222,34 +222,29 @@ class FloorCommands:
 
     # What passed
 
-    async def show_logs(self, worker: str, last: int, *, correlation_id: str) -> LogsShown:
+    async def show_logs(self, worker: str, last: int) -> LogsShown:
         """Return the last log lines of a worker, or of all (empty)."""
-        del correlation_id
         self._require_known(worker)
         return LogsShown(lines=self._tail.last(last, worker))
 
-    async def follow_logs(self, worker: str, last: int, *, correlation_id: str) -> LogSubscription:
+    async def follow_logs(self, worker: str, last: int) -> LogSubscription:
         """Return a subscription that begins with the last log lines; the caller closes it."""
-        del correlation_id
         self._require_known(worker)
         return self._tail.subscribe(last, worker)
 
-    async def trace(self, identity: str, *, correlation_id: str) -> Traced:
+    async def trace(self, identity: str) -> Traced:
         """Return what passed the supervisor with a correlation id or a signal id."""
-        del correlation_id
         steps = tuple(step_of(entry, identity) for entry in self._flow.trace(identity))
         return Traced(steps=steps, remembered=self._flow.statistics().remembered)
 
-    async def show_statistics(self, *, correlation_id: str) -> StatisticsShown:
+    async def show_statistics(self) -> StatisticsShown:
         """Return the figures of every part of the floor."""
-        del correlation_id
         return StatisticsShown(parts={name: _flat(figures) for name, figures in self._figures().items()})
 
     # Traders
 
-    async def list_traders(self, *, correlation_id: str) -> TradersListed:
+    async def list_traders(self) -> TradersListed:
         """Describe every trader."""
-        del correlation_id
         running = [
             TraderDetails(spec=spec, worker=name, quarantine="")
             for name, member in self._pool.members.items()
@@ -262,26 +257,26 @@ class FloorCommands:
         ]
         return TradersListed(traders=(*running, *locked_up))
 
-    async def add_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
+    async def add_trader(self, spec: TraderSpec) -> TraderPlaced:
         """Check a new trader and run it."""
-        return await self._placed(self._pool.add(spec, correlation_id), spec.name)
+        return await self._placed(self._pool.add(spec), spec.name)
 
-    async def update_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
+    async def update_trader(self, spec: TraderSpec) -> TraderPlaced:
         """Check a trader's new description and run it so; an invalid one leaves it as it is."""
-        return await self._placed(self._pool.update(spec, correlation_id), spec.name)
+        return await self._placed(self._pool.update(spec), spec.name)
 
-    async def pardon_trader(self, name: str, *, correlation_id: str) -> TraderPlaced:
+    async def pardon_trader(self, name: str) -> TraderPlaced:
         """Lift a trader's quarantine and run it again."""
-        return await self._placed(self._pool.pardon(name, correlation_id), name)
+        return await self._placed(self._pool.pardon(name), name)
 
-    async def remove_trader(self, name: str, *, correlation_id: str) -> TraderRemoved:
+    async def remove_trader(self, name: str) -> TraderRemoved:
         """Run a trader no more."""
-        await self._done(self._pool.remove(name, correlation_id))
+        await self._done(self._pool.remove(name))
         return TraderRemoved(trader=name)
 
-    async def run_traders(self, names: tuple[str, ...], *, correlation_id: str) -> TradersRun:
+    async def run_traders(self, names: tuple[str, ...]) -> TradersRun:
         """Evaluate traders now, all without names, in every worker that has some."""
-        return await _granted(self._pool.run(names, correlation_id))
+        return await _granted(self._pool.run(names))
 
     async def _placed(self, work: Coroutine[None, None, str], name: str) -> TraderPlaced:
         worker = await self._done(work)
@@ -290,24 +285,24 @@ class FloorCommands:
 
     # Emergencies
 
-    async def emergency_stop(self, *, correlation_id: str) -> EffectsSwitched:
+    async def emergency_stop(self) -> EffectsSwitched:
         """Stop all effects on the world outside."""
         changed = not self._memory.emergency.pulled
         self._memory.emergency.pull()
-        self._log.error("emergency stop: no effects on the world outside", correlation_id=correlation_id)
+        self._log.error("emergency stop: no effects on the world outside")
         return EffectsSwitched(allowed=False, changed=changed)
 
-    async def emergency_resume(self, *, correlation_id: str) -> EffectsSwitched:
+    async def emergency_resume(self) -> EffectsSwitched:
         """Allow effects again."""
         changed = self._memory.emergency.pulled
         self._memory.emergency.release()
-        self._log.warning("effects on the world outside are allowed again", correlation_id=correlation_id)
+        self._log.warning("effects on the world outside are allowed again")
         return EffectsSwitched(allowed=True, changed=changed)
 
-    async def emergency_recover(self, *, correlation_id: str) -> EmergencyRecovered:
+    async def emergency_recover(self) -> EmergencyRecovered:
         """Restart every worker and restore what shall be."""
         began = time.monotonic()
-        self._log.warning("emergency recovery asked for", correlation_id=correlation_id)
+        self._log.warning("emergency recovery asked for")
         await self._done(self._supervisor.recover("asked for"))
         return EmergencyRecovered(
             workers=tuple(slot.spec.name for slot in self._supervisor.slots() if slot.wanted),

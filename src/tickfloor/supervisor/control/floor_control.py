@@ -40,69 +40,70 @@ class ControlRefusedError(TickfloorError):
 class FloorControl(Protocol):
     """A running floor, as somebody outside may see and move it.
 
-    Each method returns when the effect is there and acknowledged, and hands ``correlation_id`` to all messages and
-    log lines that it causes. Several may run at once; one that cannot meanwhile is refused as busy.
+    Each method returns when the effect is there and acknowledged; all messages and log lines that it causes carry the
+    correlation id that is current where it is called (``worker/correlation.py``). Several may run at once; one that
+    cannot meanwhile is refused as busy.
 
     Every method may raise :class:`ControlRefusedError`. Another TickfloorError is told as a failure, a TimeoutError
     as a timeout. All are cancelled when the floor ends.
     """
 
-    async def list_workers(self, *, correlation_id: str) -> WorkersListed:
+    async def list_workers(self) -> WorkersListed:
         """Describe every worker's place."""
 
-    async def show_worker(self, name: str, *, correlation_id: str) -> WorkerShown:
+    async def show_worker(self, name: str) -> WorkerShown:
         """Describe one worker's place."""
 
-    async def replace_worker(self, name: str, *, correlation_id: str) -> WorkerReplaced:
+    async def replace_worker(self, name: str) -> WorkerReplaced:
         """Start a successor, hand the work over without a gap, end the old one; fill a stopped place, too."""
 
-    async def drain_worker(self, name: str, *, correlation_id: str) -> WorkerDrained:
+    async def drain_worker(self, name: str) -> WorkerDrained:
         """Return when a worker has finished what waited for it at the time of asking; it goes on working."""
 
-    async def cleanup_worker(self, name: str, *, correlation_id: str) -> WorkerCleanedUp:
+    async def cleanup_worker(self, name: str) -> WorkerCleanedUp:
         """Have a worker clean up and exit, and fill its place again."""
 
-    async def stop_worker(self, name: str, *, correlation_id: str) -> WorkerStopped:
+    async def stop_worker(self, name: str) -> WorkerStopped:
         """Have a worker clean up and exit, and leave its place empty."""
 
-    async def scale_traders(self, workers: int, *, correlation_id: str) -> TradersScaled:
+    async def scale_traders(self, workers: int) -> TradersScaled:
         """Spread the traders over so many workers, without a gap."""
 
-    async def show_logs(self, worker: str, last: int, *, correlation_id: str) -> LogsShown:
+    async def show_logs(self, worker: str, last: int) -> LogsShown:
         """Return the last log lines of a worker, or of all (empty)."""
 
-    async def follow_logs(self, worker: str, last: int, *, correlation_id: str) -> LogSubscription:
+    async def follow_logs(self, worker: str, last: int) -> LogSubscription:
         """Return a subscription that begins with the last log lines; the caller closes it."""
 
-    async def trace(self, identity: str, *, correlation_id: str) -> Traced:
+    async def trace(self, identity: str) -> Traced:
         """Return what passed the supervisor with a correlation id or a signal id."""
 
-    async def list_traders(self, *, correlation_id: str) -> TradersListed:
+    async def list_traders(self) -> TradersListed:
         """Describe every trader."""
 
-    async def add_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
+    async def add_trader(self, spec: TraderSpec) -> TraderPlaced:
         """Check a new trader and run it; the name must be free, and the revision is the floor's to count."""
 
-    async def update_trader(self, spec: TraderSpec, *, correlation_id: str) -> TraderPlaced:
+    async def update_trader(self, spec: TraderSpec) -> TraderPlaced:
         """Check a trader's new description and run it so; an invalid one leaves it as it is."""
 
-    async def remove_trader(self, name: str, *, correlation_id: str) -> TraderRemoved:
+    async def remove_trader(self, name: str) -> TraderRemoved:
         """Run a trader no more."""
 
-    async def pardon_trader(self, name: str, *, correlation_id: str) -> TraderPlaced:
+    async def pardon_trader(self, name: str) -> TraderPlaced:
         """Lift a trader's quarantine and run it again."""
 
-    async def run_traders(self, names: tuple[str, ...], *, correlation_id: str) -> TradersRun:
+    async def run_traders(self, names: tuple[str, ...]) -> TradersRun:
         """Evaluate traders now, all without names, in every worker that has some."""
 
-    async def show_statistics(self, *, correlation_id: str) -> StatisticsShown:
+    async def show_statistics(self) -> StatisticsShown:
         """Return the figures of the router, the metrics, the lifecycle and whatever else counts."""
 
-    async def emergency_stop(self, *, correlation_id: str) -> EffectsSwitched:
+    async def emergency_stop(self) -> EffectsSwitched:
         """Stop all effects on the world outside."""
 
-    async def emergency_resume(self, *, correlation_id: str) -> EffectsSwitched:
+    async def emergency_resume(self) -> EffectsSwitched:
         """Allow effects again."""
 
-    async def emergency_recover(self, *, correlation_id: str) -> EmergencyRecovered:
+    async def emergency_recover(self) -> EmergencyRecovered:
         """Restart every worker and restore what shall be."""

@@ -189,10 +189,10 @@ class ControlServer:
             await connection.send(Answer(correlation_id=correlation_id, reply=self._crowded()))
             return
         if not isinstance(request, FollowLogs):
-            reply = await self._granted(dispatch.answer(self._floor, request, correlation_id), correlation_id)
+            reply = await self._granted(dispatch.answer(self._floor, request), correlation_id)
             await connection.send(Answer(correlation_id=correlation_id, reply=reply))
             return
-        following = self._floor.follow_logs(request.worker, request.last, correlation_id=correlation_id)
+        following = self._floor.follow_logs(request.worker, request.last)
         lines = await self._granted(following, correlation_id)
         if isinstance(lines, Refused):
             await connection.send(Answer(correlation_id=correlation_id, reply=lines))

@@ -16,7 +16,6 @@ from tickfloor.contracts.commands import (
     CommandBody,
     Drain,
     RemoveTrader,
-    Result,
     RuleProblem,
     RunTraders,
     SyncTraders,
@@ -144,7 +143,7 @@ class TraderPool:
         """
         if not specs:
             return
-        checked = await self.ask(next(iter(self.members)), CheckTraders(specs=tuple(specs)))
+        checked = await self.supervisor.ask(next(iter(self.members)), CheckTraders(specs=tuple(specs)))
         assert isinstance(checked, TradersChecked)
         if checked.problems:
             raise RulesError(checked.problems)
@@ -198,7 +197,7 @@ class TraderPool:
 
     # Changes
 
-    async def add(self, spec: TraderSpec, correlation_id: str = "") -> str:
+    async def add(self, spec: TraderSpec) -> str:
         """Run another trader; return the slot of its worker.
 
         Raises:
@@ -211,11 +210,11 @@ class TraderPool:
                 raise TraderExistsError(f"trader {spec.name} is in quarantine; pardon it, or remove it first")
             await self.check([spec])
             member = self._best_for(spec.name)
-            await self._change(member, AddTrader, spec, correlation_id)
+            await self._change(member, spec.name, spec, lambda revision: AddTrader(spec=spec, revision=revision))
             self._log.info("trader added", trader=spec.name, worker=member.slot.spec.name)
             return member.slot.spec.name
 
-    async def update(self, spec: TraderSpec, correlation_id: str = "") -> str:
+    async def update(self, spec: TraderSpec) -> str:
         """Change a trader; return the slot of its worker. Its revision grows by itself.
 
         Raises:
@@ -227,11 +226,11 @@ class TraderPool:
             before = member.wanted.get(spec.name)
             assert before is not None
             spec = msgspec.structs.replace(spec, revision=before.revision + 1)
-            await self._change(member, UpdateTrader, spec, correlation_id)
+            await self._change(member, spec.name, spec, lambda revision: UpdateTrader(spec=spec, revision=revision))
             self._log.info("trader updated", trader=spec.name, worker=member.slot.spec.name, revision=spec.revision)
             return member.slot.spec.name
 
-    async def pardon(self, name: str, correlation_id: str = "") -> str:
+    async def pardon(self, name: str) -> str:
         """Run a trader again that was quarantined; return the slot of its worker.
 
         Raises:
@@ -244,13 +243,13 @@ class TraderPool:
         reason = next((each.reason for each in self._ledger.quarantined() if each.name == name), "")
         self._ledger.pardon(name)
         try:
-            return await self.add(spec, correlation_id)
+            return await self.add(spec)
         except BaseException:
             self._ledger.quarantine(name, time.monotonic(), reason)
             self.locked_up[name] = spec
             raise
 
-    async def remove(self, name: str, correlation_id: str = "") -> str:
+    async def remove(self, name: str) -> str:
         """Run a trader no more, and forget it if it is in quarantine; return the slot of the worker that ran it.
 
         Raises:
@@ -261,41 +260,29 @@ class TraderPool:
                 self._ledger.pardon(name)
                 return ""
             member = self._member_of(name)
-            wanted = member.wanted
-            before = wanted.get(name)
-            assert before is not None
-            wanted.drop(name)
-            wanted.revision += 1
-            command = RemoveTrader(name=name, revision=wanted.revision)
-            try:
-                await self.ask(member.slot.spec.name, command, correlation_id)
-            except (BackpressureError, CommandError):
-                wanted.put(before)
-                raise
+            await self._change(member, name, None, lambda revision: RemoveTrader(name=name, revision=revision))
             self.columns.pop(name, None)
-            self._prepare_soon()
             self._log.info("trader removed", trader=name, worker=member.slot.spec.name)
             return member.slot.spec.name
 
     async def _change(
-        self, member: Member, command: type[AddTrader | UpdateTrader], spec: TraderSpec, correlation_id: str
+        self, member: Member, name: str, spec: TraderSpec | None, command: Callable[[int], CommandBody]
     ) -> None:
+        """Want a trader as it is described, or no more, and have its worker told of that revision."""
         wanted = member.wanted
-        before = wanted.get(spec.name)
+        before = wanted.get(name)
         # Wanted first: should the worker die meanwhile, its successor is told of it.
-        wanted.put(spec)
+        _want(wanted, name, spec)
         wanted.revision += 1
         try:
-            await self.ask(member.slot.spec.name, command(spec=spec, revision=wanted.revision), correlation_id)
+            await self.supervisor.ask(member.slot.spec.name, command(wanted.revision))
         except (BackpressureError, CommandError):
             # It was refused, or never said; whoever dies on the way has a successor that is told what is wanted.
-            wanted.drop(spec.name)
-            if before is not None:
-                wanted.put(before)
+            _want(wanted, name, before)
             raise
         self._prepare_soon()
 
-    async def run(self, names: Sequence[str], correlation_id: str = "") -> TradersRun:
+    async def run(self, names: Sequence[str]) -> TradersRun:
         """Return what the traders match now.
 
         Raises:
@@ -309,7 +296,7 @@ class TraderPool:
             here = tuple(name for name in names if name in member.wanted)
             if names and not here:
                 continue
-            result = await self.ask(slot, RunTraders(names=here), correlation_id)
+            result = await self.supervisor.ask(slot, RunTraders(names=here))
             assert isinstance(result, TradersRun)
             matches |= result.matches
             evaluations += result.evaluations
@@ -400,18 +387,17 @@ class TraderPool:
         return sorted(self._undrained)
 
     async def _drained(self, name: str, through: int) -> None:
-        await self.ask(name, Drain(through=through))
+        await self.supervisor.ask(name, Drain(through=through))
         # A successor would begin at the last checkpoint and raise again what is stored.
         self.supervisor.slot(name).wanted = False
         self._undrained.discard(name)
 
-    async def ask(self, name: str, body: CommandBody, correlation_id: str = "") -> Result | None:
-        """Return a slot's answer, from the first incarnation that lives long enough to give it.
 
-        Raises:
-            CommandError: the worker refuses.
-        """
-        return await self.supervisor.ask(name, body, correlation_id)
+def _want(wanted: TraderSet, name: str, spec: TraderSpec | None) -> None:
+    if spec is None:
+        wanted.drop(name)
+    else:
+        wanted.put(spec)
 
 
 def name_of(number: int) -> str:

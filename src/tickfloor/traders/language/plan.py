@@ -88,9 +88,9 @@ def plan(spec: TraderSpec) -> Plan:
     )
 
 
-def columns(spec: TraderSpec) -> frozenset[str]:
+def columns(planned: Plan) -> frozenset[str]:
     """Return the keys of the bar and indicator columns a trader needs: what it costs a worker to host it."""
-    return frozenset(key(column) for column in plan(spec).columns if isinstance(column, BarValue | IndicatorValue))
+    return frozenset(key(column) for column in planned.columns if isinstance(column, BarValue | IndicatorValue))
 
 
 def key(column: NumberNode) -> str:

@@ -24,6 +24,7 @@ from tickfloor.traders.strategies.instrument_bars import InstrumentBars
 from tickfloor.traders.strategies.running import Allowance, Blame, RunningStrategy, Surroundings
 from tickfloor.traders.strategies.statistics import HostStatistics
 from tickfloor.traders.strategies.ticks import ClosedBar, Quote, Trade
+from tickfloor.traders.tape_order import end_of
 
 _TRADE, _QUOTE, _BAR_CLOSE, _BAR_REVISED, _CLOCK = (
     int(kind) for kind in (Kind.TRADE, Kind.QUOTE, Kind.BAR_CLOSE, Kind.BAR_REVISED, Kind.CLOCK)
@@ -152,7 +153,7 @@ class StrategyHost:
                 self._position = max(self._position, int.from_bytes(records[-RECORD_BYTES:][:8], "little") + 1)
             return []
         position = self._position
-        end = self._end_of(records)
+        end = end_of(records, position)
         signals: list[Signal] = []
         audiences = self._audiences
         for sequence, ts_event, _, row, kind, code, flags, a, b, c, d in RECORD.iter_unpack(records):
@@ -181,21 +182,6 @@ class StrategyHost:
                 bars.end_event()
         self._position = max(position, end)
         return signals
-
-    def _end_of(self, records: bytes) -> int:
-        """Return the sequence after the last record; refuse holes before anything is given to anybody."""
-        if len(records) % RECORD_BYTES:
-            raise ValueError(f"{len(records)} bytes are not whole records of {RECORD_BYTES}")
-        if not records:
-            return self._position
-        sequences = memoryview(records).cast("B").cast("Q")[:: RECORD_BYTES // 8].tolist()
-        first, end = sequences[0], sequences[0] + len(sequences)
-        if first > self._position or sequences != list(range(first, end)):
-            raise ValueError(
-                f"records {first} to {sequences[-1]} do not follow on position {self._position} without a hole; "
-                "resynchronise from the board"
-            )
-        return end
 
     def _trade(  # hot path
         self,

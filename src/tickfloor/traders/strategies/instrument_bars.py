@@ -2,8 +2,9 @@
 
 from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.intervals import Interval
-from tickfloor.market.bars import LONGER, START_MS, FormingBars, start_of
+from tickfloor.market.bars import START_MS, FormingBars
 from tickfloor.traders.checkpoint import NEVER, LateTrade
+from tickfloor.traders.late_trades import add_to_forming, note_revised
 from tickfloor.traders.resync import InstrumentView
 from tickfloor.traders.strategies.checkpoint import BarsCheckpoint
 
@@ -87,17 +88,12 @@ class InstrumentBars:
         if self.late is None:  # its trade is contained already
             return
         self._revised.append(interval)
-        end_ms = start_of(interval, self.late.ts_ms) + interval.ms
-        self._closed_until_ms[interval] = max(self._closed_until_ms[interval], end_ms)
+        note_revised(self._closed_until_ms, interval, self.late)
 
     def end_event(self) -> None:
         """Add a late trade to the longer bars that are still forming."""
-        late = self.late
-        if late is None:
+        if self.late is None:
             return
-        for interval in LONGER:
-            begun = start_of(interval, late.ts_ms) >= self._closed_until_ms[interval]
-            if begun and interval not in self._revised:
-                self._forming.add_late_trade(interval, late.ts_ms, late.price, late.qty, late.bought)
+        add_to_forming(self._forming, self.late, self._closed_until_ms, self._revised)
         self.late = None
         self._revised = []
