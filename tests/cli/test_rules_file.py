@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickfloor.cli.rules_file import Place, RulesFile, parse_duration
+from tickfloor.cli.rules_file import RulesFile, parse_duration
+from tickfloor.cli.rules_text import Place
 from tickfloor.contracts.errors import ConfigError
 from tickfloor.contracts.traders import TraderSpec, code_digest
 
@@ -36,12 +37,14 @@ def test_every_key_is_read(write):
     file = RulesFile(
         write(
             '[[trader]]\nname = "a"\nrule = "last > 1"\nsymbols = ["*USDT", "BTCEUR"]\nwhen = "close"\n'
-            'interval = "15m"\ncooldown = "1.5h"\n[[trader]]\nname = "b"\nrule = "last < 1"\n'
+            'interval = "15m"\ncooldown = "1.5h"\nexclude = ["*UP*"]\nquote = "USDT"\nrequires_live = false\n'
+            '[[trader]]\nname = "b"\nrule = "last < 1"\n'
         )
     )
     assert file.specs[0] == TraderSpec(
-        name="a", rule="last > 1", symbols=("*USDT", "BTCEUR"), when="close", interval="15m", cooldown_ns=5_400 * 10**9
-    )
+        name="a", rule="last > 1", symbols=("*USDT", "BTCEUR"), when="close", interval="15m", cooldown_ns=5_400 * 10**9,
+        exclude=("*UP*",), quote="USDT", requires_live=False,
+    )  # fmt: skip
     assert [spec.name for spec in file.specs] == ["a", "b"]
 
 
@@ -63,13 +66,39 @@ GOOD = 'name = "a"\nrule = "last > 1"\n'
         ('[[trader]]\nrule = "last > 1"\n', ":1: trader 1: has no name"),
         (
             f'[[trader]]\n{GOOD}\n[[trader]]\nnmae = "b"',
-            ":5: trader 2: unknown key 'nmae'; there are cooldown, interval",
+            ":5: trader 2: unknown key 'nmae'; there are cooldown, exclude, interval",
         ),
         ("[[trader]]\nname = 7\nrule = 'x'", ":1: trader 1: name must be a text in quotes, not 7"),
         ("[[trader]]\nname = ' '\nrule = 'x'", ":1: trader 1: name must have between 1 and 200 characters"),
         (f"[[trader]]\n{GOOD}symbols = 'BTC'", ":1: trader 1 ('a'): symbols must be a list of patterns"),
         (f"[[trader]]\n{GOOD}symbols = []", ":1: trader 1 ('a'): symbols must be a list of patterns"),
         (f"[[trader]]\n{GOOD}symbols = [7]", ":1: trader 1 ('a'): symbols must be a list of patterns"),
+        (f"[[trader]]\n{GOOD}exclude = 'BTC'", ":1: trader 1 ('a'): exclude must be a list of patterns"),
+        (f"[[trader]]\n{GOOD}quote = ['USDT']", ":1: trader 1: quote must be a text in quotes, not ['USDT']"),
+        (f"[[trader]]\n{GOOD}quote = '*USDT'", ":1: trader 1 ('a'): quote must be one asset, for example \"USDT\""),
+        (f"[[trader]]\n{GOOD}requires_live = 1", ":1: trader 1 ('a'): requires_live must be true or false, not 1"),
+        (
+            f"[[trader]]\n{GOOD}parameters = 1",
+            ":1: trader 1 ('a'): parameters must be a table, for example {length = 14}",
+        ),
+        (
+            f"[[trader]]\n{GOOD}parameters = {{a = [1]}}",
+            ":1: trader 1 ('a'): parameter a must be a number or a short text",
+        ),
+        (f"[[trader]]\n{GOOD}parameters = {{a = 1}}", ":3:9: trader 1 ('a'): the rule has no parameter `a`; write {a}"),
+        (f"rules = 3\n[[trader]]\n{GOOD}", ': write [rules], with one bracket, and under it name = "rule"'),
+        (f"[rules]\nRSI = 'a'\n[[trader]]\n{GOOD}", ":2: rule 'RSI': is named in small letters, digits and _"),
+        (f"[rules]\nx = 'a'\nrsi = 'a'\n[[trader]]\n{GOOD}", ":3: rule 'rsi': the rule language has that name already"),
+        (f"[rules]\nx = 3\n[[trader]]\n{GOOD}", ":1: rule 'x': must be a text in quotes, not 3"),
+        (f"[rules]\nx = ' '\n[[trader]]\n{GOOD}", ":2: rule 'x': must be a text in quotes, not ' '"),
+        (
+            "[rules]\nx = 'x > 1'\n[[trader]]\nrule = 'last > 1 and x'\nname = 'a'",
+            ":2:6: trader 1 ('a'): rule `x` uses itself; x > x",
+        ),
+        (
+            "[rules]\nx = 'y'\n[[trader]]\nname = 'a'\nrule = 'last > {n}'",
+            ":5:16: trader 1 ('a'): parameter `n` has no value; write a default",
+        ),
         (f"[[trader]]\n{GOOD}when = 'never'", ":1: trader 1 ('a'): when must be \"tick\" or \"close\", not 'never'"),
         (f"[[trader]]\n{GOOD}interval = '2m'", ":1: trader 1 ('a'): interval must be one of 1m, 5m, 15m, 1h, 4h, 1d"),
         (
@@ -141,6 +170,64 @@ def test_a_strategy_s_place_is_where_its_text_begins(write, tmp_path):
     file = RulesFile(write(STRATEGY + GOOD.replace('"a"', '"b"').join(["[[trader]]\n", ""])))
     assert file.place_of("a", 1) == Place(3, 13)
     assert file.place_of("b", 1) == Place(6, 9)
+
+
+@pytest.mark.parametrize("key", ["requires_live = false", "parameters = {a = 1}"])
+def test_what_is_for_rules_is_refused_for_a_strategy(write, tmp_path, key):
+    (tmp_path / "my.py").write_text("")
+    name = key.split()[0]
+    assert refused(write(STRATEGY + key)).startswith(f":1: trader 1 ('a'): {name} is for rules; a strategy decides")
+
+
+def test_a_strategy_has_instruments_like_a_rule(write, tmp_path):
+    (tmp_path / "my.py").write_text("")
+    (spec,) = RulesFile(write(STRATEGY + 'exclude = ["*UP*"]\nquote = "EUR"')).specs
+    assert (spec.exclude, spec.quote) == (("*UP*",), "EUR")
+
+
+# Named rules and parameters
+
+
+SHARED = """
+[[trader]]
+name = "before"
+rule = "oversold"
+parameters = {length = 20}
+
+[rules]
+oversold = "rsi({length=14}) < {level=30}"
+"dip" = '''
+oversold(length=7) and
+  clse < sma({length=50}, {frame="1h"})'''
+
+[[trader]]
+name = "it"
+rule = "close > 1 and\\n dip(length=5) and not oversold"
+parameters = {frame = "15m", level = 25.5}
+"""
+
+
+def test_named_rules_and_parameters_are_filled_in(write):
+    before, it = RulesFile(write(SHARED)).specs
+    assert before == TraderSpec(name="before", rule="(rsi(20) < 30)")
+    assert it.rule == 'close > 1 and\n ((rsi(7) < 25.5) and\n  clse < sma(5, "15m")) and not (rsi(14) < 25.5)'
+
+
+@pytest.mark.parametrize(
+    ("word", "place"),
+    [
+        ("close > 1", Place(15, 9)),
+        ("rsi(7", Place(8, 13)),
+        ("25.5", Place(8, 32)),
+        ("clse", Place(11, 3)),
+        ("5, ", Place(11, 14)),
+        ("and not", Place(15, 39)),
+        ("rsi(14", Place(8, 13)),
+    ],
+)
+def test_a_column_of_what_was_filled_in_is_found_where_it_was_written(write, word, place):
+    file = RulesFile(write(SHARED))
+    assert file.place_of("it", file.specs[1].rule.index(word) + 1) == place
 
 
 # Files

@@ -1,10 +1,15 @@
 """``tickfloor traders`` against a running floor."""
 
+import msgspec
 import pytest
+import typer
 
 from tests.floor.commands import tickfloor
 from tests.supervisor.control.fake_floor import served_floor
+from tickfloor.cli.traders import reload_traders
+from tickfloor.contracts.commands import RuleProblem
 from tickfloor.contracts.traders import TraderSpec
+from tickfloor.supervisor.control.replies import TraderDetails
 
 
 @pytest.fixture
@@ -145,3 +150,47 @@ def test_traders_are_removed_pardoned_and_run(tmp_path, served):
     assert asked(served, "run_traders") == [("up", "bad"), ()]
     for word in ("remove", "pardon"):
         assert tickfloor(tmp_path, "traders", word, "up", "--json").json["trader"] == "up"
+
+
+def reloaded(capsys, *words):
+    """Return exit code, output and errors of a reload."""
+    code = 0
+    try:
+        reload_traders(*words)
+    except typer.Exit as end:
+        code = end.exit_code
+    return code, *capsys.readouterr()
+
+
+def test_strategies_are_reloaded_one_or_all(served, capsys):
+    code, out, err = reloaded(capsys, "bad", False, None, 10.0, False)
+    assert (code, out, err) == (0, "trader 'bad': reloaded, revision 2, in trader-1\n", "")
+    spec = TraderSpec(name="good", strategy="/home/me/my.py:Good")
+    served.floor.traders["good"] = TraderDetails(spec=spec, worker="trader-2", quarantine="")
+    code, out, _ = reloaded(capsys, None, True, None, 10.0, True)
+    assert code == 0
+    assert [each["trader"] for each in msgspec.json.decode(out)] == ["bad", "good"]
+    assert asked(served, "reload_trader") == ["bad", "bad", "good"]
+    served.floor.traders.clear()
+    assert reloaded(capsys, None, True, None, 10.0, False) == (0, "", "no strategies\n")
+
+
+def test_a_strategy_that_cannot_be_reloaded_is_shown_with_a_caret(served, capsys):
+    problem = RuleProblem(trader="bad", text="emaa(12)", column=1, message="unknown function", hint="did you mean")
+    served.floor.broken["bad"] = (problem,)
+    code, out, err = reloaded(capsys, None, True, None, 10.0, False)
+    assert (code, out) == (4, "")
+    assert err.splitlines() == [
+        "trader 'bad': unknown function",
+        "    emaa(12)",
+        "    ^",
+        "    did you mean",
+        "tickfloor: trader 'bad' cannot run",
+    ]
+
+
+@pytest.mark.parametrize(("name", "every"), [(None, False), ("bad", True)])
+def test_what_to_reload_has_to_be_said(served, capsys, name, every):
+    code, _, err = reloaded(capsys, name, every, None, 10.0, False)
+    assert (code, err) == (2, "tickfloor: name a strategy, or give --all\n")
+    assert served.floor.asked == []

@@ -6,9 +6,12 @@ Nothing is shared with the engine but Python's own parser: no columns, no increm
 import ast
 import math
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from fnmatch import fnmatch
+from functools import cache
+from zoneinfo import ZoneInfo
 
-from tests.traders.formulas import FUNCTIONS
+from tests.traders.formulas import FUNCTIONS, INPUTS, TEMPLATES
 from tickfloor.contracts.records import Flag, Kind, Side, StatsPart
 
 NAN = math.nan
@@ -16,11 +19,16 @@ LABELS = ["1m", "5m", "15m", "1h", "4h", "1d"]
 MINUTES = [1, 5, 15, 60, 240, 1440]
 QUOTE = {"bid", "bid_size", "ask", "ask_size", "mid", "spread"}
 PRICES = {"open_24h", "high_24h", "low_24h", "change_24h"}
-VOLUMES = {"volume_24h", "quote_volume_24h", "trades_24h"}
+VOLUMES = {"volume_24h", "quote_volume_24h", "trades_24h", "volume_rank"}
 TRADE = {"last", "last_qty", "cumulative_delta"}
 MARKET = QUOTE | PRICES | VOLUMES | TRADE | {"quality"}
-INDICATORS = {"sma", "ema", "rsi", "atr", "highest", "lowest", "change"}
+RUNS = {"rising": "bars_rising", "falling": "bars_falling"}
+OF_CONDITIONS = {"count_of", "bars_since"}
+INDICATORS = {*FUNCTIONS, *TEMPLATES}
 CROSSES = {"crosses_above", "crosses_below"}
+CLOCKS = {"hour", "minute", "weekday", "minute_of_day"}
+TIMES = {*CLOCKS, "session"}
+NO_COLUMNS = {*CROSSES, *TIMES, "abs", "min", "max", "any_of", "all_of", "between"}
 QUALITIES = {"live": 1.0, "stale": 2.0, "repairing": 3.0, "gap": 4.0}
 
 
@@ -47,6 +55,7 @@ class Bar:
             "sell_volume": volume - buy,
             "delta": buy - (volume - buy),
             "trades": float(len(self.trades)),
+            "start": float(self.start),
         }[name]
 
 
@@ -61,6 +70,7 @@ class Instrument:
         self.forming = [[] for _ in LABELS]  # trades
         self.market = dict.fromkeys(MARKET, NAN) | {"cumulative_delta": 0.0}
         self.last_ts = None
+        self.latest = 0  # the time that rules see, which never goes back
         self.late = None
         self.revised = []
         self.changed = set()  # market columns, and "bar", changed in this event
@@ -72,16 +82,35 @@ class Instrument:
         if frame == "before":
             return closed[:-1]
         if frame == "now" and self.forming[interval]:
-            return [*closed, Bar(0, self.forming[interval], self.market)]
+            trades = self.forming[interval]
+            return [*closed, Bar(trades[0][0] - trades[0][0] % (MINUTES[interval] * 60_000), trades, self.market)]
         return closed
 
 
-class Evaluator:
-    """Evaluates one rule's syntax tree: numbers are floats (NaN unknown), conditions True, False or None."""
+def is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
-    def __init__(self, instrument, default):
+
+def is_elsewhere(node):
+    return isinstance(node, ast.Subscript) and is_text(node.slice)
+
+
+@cache
+def written(text):
+    return ast.parse(text, mode="eval").body
+
+
+class Evaluator:
+    """Evaluates one rule's syntax tree: numbers are floats (NaN unknown), conditions True, False or None.
+
+    ``seen`` are the instruments seen so far, by their keys.
+    """
+
+    def __init__(self, instrument, default, seen=None):
         self.instrument = instrument
         self.default = default
+        self.seen = seen or {}
+        self.known = {}  # by expression and bars: what indicators of indicators ask for again and again
 
     def market(self, name, frame):
         if frame == "now":
@@ -106,8 +135,31 @@ class Evaluator:
                 if any(map(math.isnan, values)):
                     return NAN
                 return abs(values[0]) if name == "abs" else {"min": min, "max": max}[name](values)
+            case ast.Name(id=name) | ast.Call(func=ast.Name(id=name)) if name in CLOCKS:
+                return self.clock(node, name)
+            case ast.Subscript(value=value, slice=index) if is_elsewhere(node):
+                return self.elsewhere(value, index.value, frame)
             case _:
                 return (column or self.column)(node, frame)
+
+    def clock(self, node, name):
+        zone = ZoneInfo(node.args[0].value) if isinstance(node, ast.Call) else UTC
+        now = datetime.fromtimestamp(self.instrument.latest // 1_000_000_000, UTC).astimezone(zone)
+        return float(
+            {"hour": now.hour, "minute": now.minute, "weekday": now.weekday(),
+             "minute_of_day": now.hour * 60 + now.minute}[name]
+        )  # fmt: skip
+
+    def elsewhere(self, node, symbol, frame):
+        """Return a column of another instrument as it stands, whatever this one's last close was."""
+        key = symbol if ":" in symbol else f"{self.instrument.key.split(':')[0]}:{symbol}"
+        other = self.seen.get(key)
+        if other is None:
+            return NAN
+        evaluator = Evaluator(other, self.default)
+        if isinstance(node, ast.Name) and node.id in MARKET:
+            return other.market[node.id]
+        return evaluator.column(node, frame)
 
     def column(self, node, frame):
         """Return a bar field or an indicator as the frame shows it."""
@@ -145,9 +197,8 @@ class Evaluator:
         return bars[-1].others.get((when, ast.dump(node)), NAN) if bars else NAN
 
     def interval_argument(self, node):
-        last = node.args[-1]
-        text = isinstance(last, ast.Constant) and isinstance(last.value, str)
-        return LABELS.index(last.value) if text else self.default
+        named = node.args and is_text(node.args[-1])
+        return LABELS.index(node.args[-1].value) if named else self.default
 
     def interval_of_field(self, node):
         if isinstance(node, ast.Subscript):
@@ -158,22 +209,22 @@ class Evaluator:
         """Return a number as of the last of these bars."""
         if not bars:
             return NAN
+        key = (id(node), len(bars), id(bars[-1]))
+        if key not in self.known:
+            self.known[key] = (self.on_known_bars(node, interval, bars), node, bars[-1])
+        return self.known[key][0]
+
+    def on_known_bars(self, node, interval, bars):
         match node:
             case ast.Constant():
                 return float(node.value)
             case ast.Name(id=name) if name in MARKET:
                 return bars[-1].market[name]
+            case ast.Name(id=name) | ast.Call(func=ast.Name(id=name)) if name in INDICATORS:
+                arguments = [a for a in node.args if not is_text(a)] if isinstance(node, ast.Call) else []
+                return self.indicator(name, arguments, interval, bars)
             case ast.Name(id=name):
                 return bars[-1].get(name)
-            case ast.Call(func=ast.Name(id=name)) if name in INDICATORS:
-                arguments = [a for a in node.args if not (isinstance(a, ast.Constant) and isinstance(a.value, str))]
-                period = arguments[-1].value
-                if name == "atr":
-                    values = [self.true_range(bars[: end + 1]) for end in range(len(bars))]
-                else:
-                    source = arguments[0] if len(arguments) == 2 else ast.Name("close")
-                    values = [self.on_bars(source, interval, bars[: end + 1]) for end in range(len(bars))]
-                return FUNCTIONS[name](values, period)
             case ast.Subscript(value=value, slice=index):
                 return self.on_bars(value, interval, bars[: max(0, len(bars) - index.value)])
             case ast.UnaryOp():
@@ -186,11 +237,38 @@ class Evaluator:
                 return bars[-1].get(name)
         raise TypeError(ast.dump(node))
 
-    def true_range(self, bars):
-        if len(bars) < 2:
-            return NAN
-        high, low, close = bars[-1].get("high"), bars[-1].get("low"), bars[-2].get("close")
-        return max(high - low, abs(high - close), abs(low - close))
+    def indicator(self, name, arguments, interval, bars):
+        """Return an indicator or a formula as of the last of these bars."""
+        if name in TEMPLATES:
+            of_close = not arguments or isinstance(arguments[0], ast.Constant)
+            source = written("close") if of_close else arguments[0]
+            numbers = [argument.value for argument in (arguments if of_close else arguments[1:])]
+            text = TEMPLATES[name].format(
+                x=f"({ast.unparse(source)})",
+                n=numbers[0] if numbers else 20,
+                k=numbers[1] if len(numbers) > 1 else 2.0,
+                seconds=MINUTES[interval] * 60,
+            )
+            return self.on_bars(written(text), interval, bars)
+        ends = range(1, len(bars) + 1)
+        if name in OF_CONDITIONS:
+            held = [self.held(arguments[0], interval, bars[:end]) for end in ends]
+            values = [NAN if each is None else float(each) for each in held]
+            return FUNCTIONS[name](values, *(argument.value for argument in arguments[1:]))
+        inputs = INPUTS[name]
+        columns = [argument for argument in arguments if not isinstance(argument, ast.Constant)]
+        named = iter(columns or [written("close")])
+        sources = [written(field) if field else next(named) for field in inputs]
+        values = [[self.on_bars(source, interval, bars[:end]) for end in ends] for source in sources]
+        return FUNCTIONS[name](*values, *(argument.value for argument in arguments[len(columns) :]))
+
+    def held(self, node, interval, bars):
+        """Return whether a condition holds at the last of these bars."""
+        return self.decide(
+            node,
+            lambda number: self.on_bars(number, interval, bars),
+            lambda number: self.on_bars(number, interval, bars[:-1]),
+        )
 
     def arithmetic(self, operator, left, right):
         if math.isnan(left) or math.isnan(right):
@@ -214,26 +292,44 @@ class Evaluator:
         raise TypeError(operator)
 
     def condition(self, node, current, previous):
+        return self.decide(
+            node,
+            lambda number: self.number(number, current),
+            lambda number: self.number(number, previous, self.column_then),
+        )
+
+    def decide(self, node, now, then):
+        """Return what a condition is, from what gives numbers now and at the close before."""
         match node:
-            case ast.BoolOp(op=ast.And()):
-                parts = [self.condition(value, current, previous) for value in node.values]
-                return False if False in parts else None if None in parts else True
-            case ast.BoolOp():
-                parts = [self.condition(value, current, previous) for value in node.values]
-                return True if True in parts else None if None in parts else False
-            case ast.UnaryOp():
-                inner = self.condition(node.operand, current, previous)
+            case ast.BoolOp(op=ast.And(), values=parts) | ast.Call(func=ast.Name(id="all_of"), args=parts):
+                return self.all_of(self.decide(part, now, then) for part in parts)
+            case ast.BoolOp(values=parts) | ast.Call(func=ast.Name(id="any_of"), args=parts):
+                held = [self.decide(part, now, then) for part in parts]
+                return True if True in held else None if None in held else False
+            case ast.UnaryOp(operand=operand):
+                inner = self.decide(operand, now, then)
                 return None if inner is None else not inner
-            case ast.Compare():
-                operands = [node.left, *node.comparators]
-                parts = [
-                    self.compare(operator, left, right, current)
-                    for operator, left, right in zip(node.ops, operands, operands[1:], strict=False)
-                ]
-                return False if False in parts else None if None in parts else True
+            case ast.Compare(left=left, ops=operators, comparators=others):
+                operands = [left, *others]
+                return self.all_of(
+                    self.compare(operator, now, one, other)
+                    for operator, one, other in zip(operators, operands, operands[1:], strict=False)
+                )
+            case ast.Call(func=ast.Name(id="between"), args=[number, low, high]):
+                text = f"{ast.unparse(low)} <= {ast.unparse(number)} <= {ast.unparse(high)}"
+                return self.decide(written(text), now, then)
+            case ast.Call(func=ast.Name(id=name), args=arguments) if name in RUNS:
+                interval = [ast.unparse(argument) for argument in arguments if is_text(argument)]
+                *column, bars = [ast.unparse(argument) for argument in arguments if not is_text(argument)]
+                text = f"{RUNS[name]}({', '.join([*(column or ['close']), *interval])}) >= {bars}"
+                return self.decide(written(text), now, then)
+            case ast.Call(func=ast.Name(id="session"), args=[start, end, *zone]):
+                clock = f"minute_of_day({ast.unparse(zone[0])})" if zone else "minute_of_day"
+                first, last = (int(time.value[:2]) * 60 + int(time.value[3:]) for time in (start, end))
+                join = "and" if first < last else "or"
+                return self.decide(written(f"{clock} >= {first} {join} {clock} < {last}"), now, then)
             case ast.Call(func=ast.Name(id=name), args=[left, right]):
-                values = [self.number(side, current) for side in (left, right)]
-                values += [self.number(side, previous, self.column_then) for side in (left, right)]
+                values = [*map(now, (left, right)), *map(then, (left, right))]
                 if any(map(math.isnan, values)):
                     return None
                 left_now, right_now, left_then, right_then = values
@@ -242,13 +338,12 @@ class Evaluator:
                 return left_then >= right_then and left_now < right_now
         raise TypeError(ast.dump(node))
 
-    def compare(self, operator, left, right, frame):
-        def value(node):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                return QUALITIES[node.value]
-            return self.number(node, frame)
+    def all_of(self, parts):
+        held = list(parts)
+        return False if False in held else None if None in held else True
 
-        a, b = value(left), value(right)
+    def compare(self, operator, now, left, right):
+        a, b = (QUALITIES[node.value] if is_text(node) else now(node) for node in (left, right))
         if math.isnan(a) or math.isnan(b):
             return None
         return {
@@ -256,12 +351,17 @@ class Evaluator:
         }[type(operator)]  # fmt: skip
 
 
+def text_of(spec):
+    text = spec.rule.strip()
+    return f"({text}) and quality == 'live'" if spec.requires_live and "quality" not in text else text
+
+
 class Reference:
     """Gives (trader, instrument, sequence, ts_event) for every signal."""
 
     def __init__(self, specs, describe):
         self.specs = sorted(specs, key=lambda spec: spec.name)
-        self.trees = {spec.name: ast.parse(spec.rule.strip(), mode="eval").body for spec in specs}
+        self.trees = {spec.name: ast.parse(text_of(spec), mode="eval").body for spec in specs}
         self.describe = describe
         self.instruments = {}
         self.matched = {}
@@ -274,6 +374,8 @@ class Reference:
             self.instruments[row] = Instrument(self.describe(row).key)
         instrument = self.instruments[row]
         self.apply(instrument, ts_event, kind, code, flags, a, b, c, d)
+        if kind == Kind.STATS and code != StatsPart.PRICES:
+            instrument.market["volume_rank"] = self.rank(instrument)
         if flags & Flag.MORE:
             return []
         silent = instrument.late is not None
@@ -293,7 +395,9 @@ class Reference:
                 continue
             state = (spec.name, instrument.key)
             frames = ("closed", "before") if spec.when == "close" else ("now", "closed")
-            holds = Evaluator(instrument, LABELS.index(spec.interval)).condition(self.trees[spec.name], *frames) is True
+            seen = {each.key: each for each in self.instruments.values()}
+            evaluator = Evaluator(instrument, LABELS.index(spec.interval), seen)
+            holds = evaluator.condition(self.trees[spec.name], *frames) is True
             new = holds and not self.matched.get(state, False)
             self.matched[state] = holds
             if not new or silent:
@@ -306,6 +410,15 @@ class Reference:
         instrument.ended = []
         return signals
 
+    def rank(self, instrument):
+        """Return the place among the instruments of the venue by quote volume."""
+        own = instrument.market["quote_volume_24h"]
+        venue = instrument.key.split(":")[0]
+        others = [
+            each.market["quote_volume_24h"] for each in self.instruments.values() if each.key.split(":")[0] == venue
+        ]
+        return 1.0 + sum(volume > own for volume in others) if own == own else NAN
+
     def note_others(self, instrument, code, when, frame):
         """Write into the bar that has closed what the rules of its interval see of other intervals."""
         bar = instrument.closed[code][-1]
@@ -315,28 +428,35 @@ class Reference:
                 bar.others |= {(when, name): value for name, value in seen.items()}
 
     def names(self, spec):
-        return {node.id for node in ast.walk(self.trees[spec.name]) if isinstance(node, ast.Name)}
+        """Return the names in a rule that are of the instrument itself."""
+        waiting, names = [self.trees[spec.name]], set()
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, ast.Name):
+                names.add(node.id)
+            elif not is_elsewhere(node):
+                waiting += ast.iter_child_nodes(node)
+        return names
 
     def due(self, spec, instrument):
         if spec.when == "close":
             return LABELS.index(spec.interval) in instrument.ended
         names = self.names(spec)
-        return bool(names & instrument.changed) or ("bar" in instrument.changed and bool(
-            names - MARKET - CROSSES - {"abs", "min", "max"}))  # fmt: skip
+        return bool(names & instrument.changed) or ("bar" in instrument.changed and bool(names - MARKET - NO_COLUMNS))
 
     def follows(self, spec, instrument):
-        """Whether a revision decides a rule: not an at-close rule that reads shorter intervals than its own."""
+        """Whether a revision decides a rule: not an at-close rule that reads what it saw at that moment alone."""
         if spec.when == "tick":
             return True
-        used = [
-            node.value for node in ast.walk(self.trees[spec.name])
-            if isinstance(node, ast.Constant) and node.value in LABELS
-        ]  # fmt: skip
-        return all(LABELS.index(label) >= LABELS.index(spec.interval) for label in used)
+        nodes = list(ast.walk(self.trees[spec.name]))
+        used = [node.value for node in nodes if isinstance(node, ast.Constant) and node.value in LABELS]
+        passing = any(is_elsewhere(node) or (isinstance(node, ast.Name) and node.id in TIMES) for node in nodes)
+        return not passing and all(LABELS.index(label) >= LABELS.index(spec.interval) for label in used)
 
     def apply(self, instrument, ts_event, kind, code, flags, a, b, c, d):
         market = instrument.market
         ts_ms = ts_event // 1_000_000
+        instrument.latest = max(instrument.latest, ts_event)
         if kind == Kind.TRADE:
             market["cumulative_delta"] += {Side.BUY: b, Side.SELL: -b}.get(code, 0.0)
             if instrument.last_ts is None or ts_event >= instrument.last_ts:

@@ -80,7 +80,12 @@ class Feed:
                 )
             else:
                 self.write(
-                    self.now_ms, row, Kind.STATS, StatsPart.VOLUMES, 0, (random.randrange(99) / 8, 3.0, 7.0, 0.0)
+                    self.now_ms,
+                    row,
+                    Kind.STATS,
+                    StatsPart.VOLUMES,
+                    0,
+                    (random.randrange(99) / 8, random.choice([1.0, 2.0, 3.0, float("nan")]), 7.0, 0.0),
                 )
         elif what < 0.95:
             self.write(self.now_ms, row, Kind.QUALITY, random.choice(list(Quality)))
@@ -143,11 +148,34 @@ MARKET = [
 ]  # fmt: skip
 
 
-class Rules:
-    """Writes random rules; constants lie where the random tapes trade."""
+OF_A_COLUMN = [
+    "sma", "ema", "rsi", "highest", "lowest", "change", "wma", "stdev", "roc", "slope", "percentile", "bars_rising",
+    "bars_falling", "zscore", "bbands_upper", "bbands_lower", "bbands_width", "bbands_percent", "bbands_middle",
+]  # fmt: skip
+OF_BARS = [
+    "atr", "cci", "mfi", "vwap", "obv", "session_vwap", "adx", "plus_di", "minus_di", "supertrend", "stoch_k",
+    "stoch_d", "keltner_upper", "keltner_middle", "keltner_lower", "donchian_upper", "donchian_middle",
+    "donchian_lower", "imbalance", "trades_per_second", "poc", "value_area_high", "value_area_low", "node_distance",
+]  # fmt: skip
+TAKES = {
+    **dict.fromkeys(("obv", "session_vwap", "imbalance", "trades_per_second", "bars_rising", "bars_falling"), ""),
+    **dict.fromkeys(("supertrend", "keltner_upper", "keltner_middle", "keltner_lower"), "pk"),
+    **dict.fromkeys(("bbands_upper", "bbands_lower", "bbands_width", "bbands_percent", "bbands_middle"), "pk"),
+    **dict.fromkeys(("sma", "ema", "rsi", "atr", "highest", "lowest", "change"), "n"),
+    "stoch_k": "pn", "stoch_d": "pnn",
+}  # fmt: skip
+"""The numbers that functions are called with: p and n for bars, at least two of p, k for a multiplier; usually p."""
 
-    def __init__(self, random: Random) -> None:
+
+class Rules:
+    """Writes random rules; constants lie where the random tapes trade.
+
+    ``beyond`` the instrument and its own records, rules read the time and other instruments.
+    """
+
+    def __init__(self, random: Random, *, beyond: bool = False) -> None:
         self.random = random
+        self.beyond = beyond
 
     def constant(self) -> str:
         return self.random.choice(
@@ -168,18 +196,57 @@ class Rules:
             return f"({self.inside(depth - 1)} {self.random.choice('+-*/')} {self.inside(depth - 1)})"
         if choice < 0.9:
             return self.random.choice(["mid", "last", "spread", "cumulative_delta", "volume_24h", "bid_size"])
+        if choice < 0.93:
+            return f"count_of({self.held(0)}, {self.random.randrange(1, 4)})"
         return f"{self.random.choice(['sma', 'ema', 'rsi', 'change'])}({self.random.randrange(1, 4)})"
 
+    def held(self, depth: int) -> str:
+        """A condition for a count: everything on its interval."""
+        random = self.random
+        choice = random.random()
+        if depth > 0 and choice < 0.4:
+            parts = f"{self.held(depth - 1)}, {self.held(depth - 1)}"
+            return random.choice([f"any_of({parts})", f"all_of({parts})", f"not {self.held(depth - 1)}"])
+        if choice < 0.55:
+            return f"{random.choice(['crosses_above', 'crosses_below'])}({self.inside(1)}, {self.inside(1)})"
+        if choice < 0.6:
+            return 'quality == "live"'
+        return f"{self.inside(1)} {random.choice(['<', '<=', '>', '>=', '==', '!='])} {self.inside(1)}"
+
+    def bars(self, least: int = 1) -> str:
+        return str(self.random.randrange(least, 5))
+
     def indicator(self) -> str:
-        name = self.random.choice(["sma", "ema", "rsi", "atr", "highest", "lowest", "change"])
-        arguments = [str(self.random.randrange(1, 5))]
-        if name != "atr" and self.random.random() < 0.5:
-            arguments.insert(0, self.inside(2))
-        if self.random.random() < 0.4:
-            arguments.append(f'"{self.interval()}"')
-        return f"{name}({', '.join(arguments)})"
+        random = self.random
+        kind = random.random()
+        where = [f'"{self.interval()}"'] if random.random() < 0.4 else []
+        if kind < 0.1:
+            name, arguments = "count_of", [self.held(1), self.bars()]
+        elif kind < 0.2:
+            name, arguments = "bars_since", [self.held(1)]
+        elif kind < 0.25:
+            name, arguments = "correlation", [self.inside(1), self.inside(1), self.bars(2)]
+        elif kind < 0.3:
+            name = random.choice(["macd", "macd_signal", "macd_histogram"])
+            arguments = [self.bars(2), str(random.randrange(5, 8)), self.bars()]
+        elif kind < 0.6:
+            name = random.choice(["sma", "ema", "rsi", "highest", "lowest", "change", *OF_A_COLUMN])
+            arguments = [self.inside(2)] if random.random() < 0.5 else []
+            arguments += self.numbers(name)
+        else:
+            name = random.choice(OF_BARS)
+            arguments = self.numbers(name)
+        arguments += where
+        return f"{name}({', '.join(arguments)})" if arguments else name
+
+    def numbers(self, name: str) -> list[str]:
+        chosen = {"p": self.bars(2), "n": self.bars(), "k": self.random.choice(["1", "2", "0.5"])}
+        return [chosen[each] for each in TAKES.get(name, "p")]
 
     def number(self, depth: int = 2) -> str:
+        return self.away() if self.beyond and self.random.random() < 0.2 else self.own(depth)
+
+    def own(self, depth: int) -> str:
         random = self.random
         choice = random.random()
         if choice < 0.25:
@@ -192,12 +259,24 @@ class Rules:
             return self.indicator()
         if choice < 0.9:
             operator = random.choice(["+", "-", "*", "/", "%", "**"])
-            return f"({self.number(depth - 1)} {operator} {random.choice([self.constant(), self.number(depth - 1)])})"
+            return f"({self.own(depth - 1)} {operator} {random.choice([self.constant(), self.own(depth - 1)])})"
         if choice < 0.93:
-            return f"-{self.number(depth - 1)}"
+            return f"-{self.own(depth - 1)}"
         if choice < 0.96:
-            return f"abs({self.number(depth - 1)})"
-        return f"{random.choice(['min', 'max'])}({self.number(depth - 1)}, {self.number(depth - 1)})"
+            return f"abs({self.own(depth - 1)})"
+        return f"{random.choice(['min', 'max'])}({self.own(depth - 1)}, {self.own(depth - 1)})"
+
+    def away(self) -> str:
+        """What is not of the instrument alone: the time, columns of others, its place among them."""
+        random = self.random
+        if random.random() < 0.1:
+            return "volume_rank"
+        if random.random() < 0.3:
+            zone = random.choice(["", "", '("America/New_York")', '("Asia/Kolkata")'])
+            return random.choice(["hour", "minute", "weekday", "minute_of_day"]) + zone
+        symbol = random.choice([*SYMBOLS, "binance:BTCUSDT", "DOGEUSDT"])
+        column = random.choice([random.choice(MARKET), random.choice(BAR_FIELDS), "close[1]", self.indicator()])
+        return f'{column}["{symbol}"]'
 
     def price(self) -> str:
         """A column on any interval whose values others are likely to cross."""
@@ -222,15 +301,26 @@ class Rules:
             return f"({joined})"
         if depth > 0 and choice < 0.55:
             return f"not {self.condition(depth - 1)}"
-        if choice < 0.72:
-            operands = [self.number(1), random.choice([self.constant(), self.number(1)])]
+        if depth > 0 and choice < 0.6:
+            parts = ", ".join(self.condition(depth - 1) for _ in range(random.randrange(1, 4)))
+            return f"{random.choice(['any_of', 'all_of'])}({parts})"
+        if self.beyond and choice < 0.64:
+            return random.choice(['session("23:30", "00:20")', 'session("00:05", "09:00", "Europe/Berlin")'])
+        if choice < 0.66:
+            column = f"{self.inside(2)}, " if random.random() < 0.7 else ""
+            where = random.choice(["", f', "{self.interval()}"'])
+            return f"{random.choice(['rising', 'falling'])}({column}{self.bars()}{where})"
+        if choice < 0.76:
+            operands = [self.own(1), random.choice([self.constant(), self.own(1)])]
             if random.random() < 0.6:
                 operands = [self.price(), self.price()]
             return f"{random.choice(['crosses_above', 'crosses_below'])}({', '.join(operands)})"
-        if choice < 0.77:
+        if choice < 0.79:
             return f'quality {random.choice(["==", "!="])} "{random.choice(["live", "stale", "gap"])}"'
         operator = random.choice(["<", "<=", ">", ">=", "==", "!="])
         if choice < 0.82:
+            return f"between({self.number(1)}, {self.constant()}, {self.number(1)})"
+        if choice < 0.86:
             return f"{self.constant()} < {self.number()} {operator} {self.constant()}"
         return f"{self.number()} {operator} {random.choice([self.constant(), self.number()])}"
 
@@ -238,14 +328,16 @@ class Rules:
         random = self.random
         return TraderSpec(
             name=name,
-            rule=self.condition(),
+            # Neither the time nor another instrument decides a rule.
+            rule=f"{self.condition()} and close > 0" if self.beyond else self.condition(),
             symbols=random.choice([("*",), ("*USDT",), ("binance:ethbtc", "BTC*")]),
             when=random.choice(["tick", "tick", "close"]),
             interval=self.interval(),
             cooldown_ns=random.choice([0, 0, 45_000_000_000, 600_000_000_000]),
+            requires_live=random.random() < 0.1,
         )
 
 
-def specs(seed: int, count: int) -> list[TraderSpec]:
-    rules = Rules(Random(seed))
+def specs(seed: int, count: int, *, beyond: bool = False) -> list[TraderSpec]:
+    rules = Rules(Random(seed), beyond=beyond)
     return [rules.spec(f"trader-{index}") for index in range(count)]

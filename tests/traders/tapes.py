@@ -66,7 +66,8 @@ def engine(*specs: TraderSpec, tape: str = "binance", source: str = "run") -> En
 
 
 def trader(rule: str, name: str = "t", **how) -> TraderSpec:
-    return TraderSpec(name=name, rule=rule, **how)
+    """Return a trader that does not ask for live data, as few of these tapes say how good theirs is."""
+    return TraderSpec(name=name, rule=rule, **{"requires_live": False} | how)
 
 
 def brief(signals: Iterable[Signal]) -> list[tuple[str, str, int, int]]:

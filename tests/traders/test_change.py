@@ -36,7 +36,7 @@ def test_a_trader_that_is_added_updated_or_synchronised_as_it_is_stays_as_it_is(
     for change, record in ((made.add, 1), (made.update, 2), (lambda each: made.sync([each, each]), 3)):
         change(same)
         assert made.process(tape.records[record]) == []
-    assert made.statistics().evaluations == 1
+    assert made.statistics().looks == 1
 
 
 def test_an_updated_trader_takes_the_place_of_the_one_before_and_is_unknown():

@@ -21,4 +21,4 @@ def test_no_more_than_so_many_are_kept(monkeypatch):
     monkeypatch.setattr(plans, "_plans", {})
     monkeypatch.setattr(plans, "MOST_KEPT", 2)
     prepare(msgspec.msgpack.encode([trader(f"close > {number}") for number in range(5)]))
-    assert [rule for rule, _, _ in plans._plans] == ["close > 3", "close > 4"]
+    assert [rule for rule, *_ in plans._plans] == ["close > 3", "close > 4"]

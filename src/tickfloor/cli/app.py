@@ -85,6 +85,11 @@ CooldownOption = Annotated[
     str | None,
     typer.Option("--cooldown", help="Least time between two signals, for example 30s.", show_default=False),
 ]
+RuleArgument = Annotated[str, typer.Argument(help="Rule text, or the name of a trader of --rules.", show_default=False)]
+TradersFileOption = Annotated[
+    Path | None,
+    typer.Option("--rules", help="Rules file (TOML): where the trader is, and its neighbours.", show_default=False),
+]
 SECONDS = 60.0
 
 
@@ -190,6 +195,57 @@ def rules_check(
     from tickfloor.cli.rules import check_rules
 
     check_rules(file, as_json)
+
+
+@rules_app.command("test")
+def rules_test(
+    rule: RuleArgument,
+    more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data",
+            metavar="FILE...",
+            help="Candles or trades (CSV, plain or gzip); each file an instrument.",
+            show_default=False,
+        ),
+    ] = None,
+    rules: TradersFileOption = None,
+    when: WhenOption = None,
+    interval: IntervalOption = None,
+    cooldown: CooldownOption = None,
+    symbol: Annotated[
+        str | None,
+        typer.Option(help="The files are parts of this one instrument's history, in order.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many signals to show of each instrument.")] = 50,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw price and signals in the terminal.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--svg", help="Draw price and signals into this file (SVG).", show_default=False)
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide a rule over files of candles or trades, and show where it is true."""
+    from tickfloor.cli.asked_rule import Options
+    from tickfloor.cli.backtest import run_backtest
+
+    options = Options(rules=rules, when=when, interval=interval, cooldown=cooldown)
+    run_backtest(rule, options, [*(files or ()), *(more or ())], symbol, limit, plot, picture, as_json)
+
+
+@rules_app.command("explain")
+def rules_explain(
+    rule: RuleArgument,
+    rules: TradersFileOption = None,
+    when: WhenOption = None,
+    interval: IntervalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how a rule is read, its columns, and what it costs."""
+    from tickfloor.cli.asked_rule import Options
+    from tickfloor.cli.explain import explain_rule
+
+    explain_rule(rule, Options(rules=rules, when=when, interval=interval), as_json)
 
 
 @config_app.command("check")
@@ -368,6 +424,22 @@ def traders_pardon(
     from tickfloor.cli.traders import pardon_trader
 
     pardon_trader(name, floor, timeout, as_json)
+
+
+@traders_app.command("reload")
+def traders_reload(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The strategy's name.", show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every strategy, one after the other.")] = False,
+    floor: FloorOption = None,
+    timeout: TimeoutOption = SECONDS,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a strategy as its file is now."""
+    from tickfloor.cli.traders import reload_traders
+
+    reload_traders(name, every, floor, timeout, as_json)
 
 
 @debug_app.command("trace")

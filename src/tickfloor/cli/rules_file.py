@@ -1,38 +1,34 @@
-"""Reading a rules file, and finding the place in it that an error is about."""
+"""Reading a rules file: traders, and the named rules they share."""
 
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from tickfloor.cli.rules_text import Place, RulesText
 from tickfloor.contracts.errors import ConfigError
 from tickfloor.contracts.intervals import BY_LABEL
 from tickfloor.contracts.traders import TraderSpec, code_digest
 
+if TYPE_CHECKING:
+    from tickfloor.traders.language.templates import Expansion, TemplateError
+
 _UNITS_NS = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
-_KEYS = {"name", "rule", "strategy", "symbols", "when", "interval", "cooldown"}
-_OF_RULES = ("when", "cooldown")
-"""Keys that say when a rule is decided; a strategy decides that itself."""
+_TABLES = ("trader", "rules")
+_KEYS = {
+    "name", "rule", "strategy", "symbols", "exclude", "quote", "when", "interval", "cooldown", "requires_live",
+    "parameters",
+}  # fmt: skip
+_TEXTS = ("name", "rule", "strategy", "quote", "when", "interval", "cooldown")
+_OF_RULES = ("when", "cooldown", "requires_live", "parameters")
+"""Keys that say when a rule is decided and what it is; a strategy decides that itself."""
 
 _STRATEGY = re.compile(r"(.+\.py):([^\W\d]\w*)")
+_ASSET = re.compile(r"[A-Za-z0-9]{1,20}")
 _MAX_BYTES = 10 << 20
-_TRADER = re.compile(r"\s*\[\[\s*trader\s*\]\]")
-_TEXTS = {
-    key: re.compile(rf"""[ \t]*(?:{key}|"{key}"|'{key}')[ \t]*=[ \t]*("{{3}}|'{{3}}|"|')""")
-    for key in ("rule", "strategy")
-}
-_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[ \t]*\n\s*|.)")
-"""In a text in double quotes: one character, or, before a line's end, none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place in a file, counted from 1."""
-
-    line: int
-    column: int
 
 
 class RulesFile:
@@ -59,24 +55,26 @@ class RulesFile:
         if len(raw) > _MAX_BYTES:
             raise ConfigError(f"{path}: a rules file has at most {_MAX_BYTES >> 20} MiB")
         try:
-            self._text = raw.decode().replace("\r\n", "\n")
-            tables = tomllib.loads(self._text)
+            text = raw.decode().replace("\r\n", "\n")
+            tables = tomllib.loads(text)
         except UnicodeDecodeError as error:
             raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from error
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise ConfigError(f"{path}: {error}") from error
-        unknown = next((key for key in tables if key != "trader"), None)
+        unknown = next((key for key in tables if key not in _TABLES), None)
         if unknown is not None:
-            raise ConfigError(f"{path}: unknown table {unknown!r}; a rules file holds [[trader]] tables")
+            raise ConfigError(
+                f"{path}: unknown table {unknown!r}; a rules file holds [[trader]] tables, and named rules in [rules]"
+            )
         traders = tables.get("trader", [])
         if not isinstance(traders, list) or not all(isinstance(trader, dict) for trader in traders):
             raise ConfigError(f"{path}: write [[trader]], with two brackets, for each trader")
         if not traders:
             raise ConfigError(f"{path}: holds no [[trader]]")
-        # Only \n ends a line in TOML; str.splitlines knows more ends.
-        self._lines = self._text.split("\n")
-        self._headers = [number for number, line in enumerate(self._lines) if _TRADER.match(line)]
-        self.specs = tuple(_spec_of(trader, path.parent, self._where(index)) for index, trader in enumerate(traders))
+        self._text = RulesText(text)
+        self._rules = self._named_rules(tables.get("rules", {}))
+        self._expansions: dict[str, Expansion] = {}
+        self.specs = tuple(self._spec_of(index, table) for index, table in enumerate(traders))
         seen: dict[str, int] = {}
         for index, spec in enumerate(self.specs):
             first = seen.setdefault(spec.name, index)
@@ -88,37 +86,64 @@ class RulesFile:
     def place_of(self, trader: str, column: int) -> Place:
         """Return where a column of a trader's rule text stands in the file; of a strategy, column 1 is its name."""
         index = next(number for number, spec in enumerate(self.specs) if spec.name == trader)
-        if index >= len(self._headers):
-            return Place(1, 1)
-        begins = _TEXTS["strategy" if self.specs[index].strategy else "rule"]
-        following = self._headers[index + 1 : index + 2]
-        for number in range(self._headers[index], following[0] if following else len(self._lines)):
-            found = begins.match(self._lines[number])
-            if found is not None:
-                start = sum(len(line) + 1 for line in self._lines[:number]) + found.end()
-                return self._place_at(_offset_of(self._text, start, found[1], column - 1))
-        return Place(self._headers[index] + 1, 1)
+        expansion = self._expansions.get(trader)
+        if expansion is not None:
+            origin = expansion.origin(column)
+            return self._written(index, origin.name, origin.column)
+        return self._text.in_trader(index, "strategy" if self.specs[index].strategy else "rule", column)
 
-    def _place_at(self, offset: int) -> Place:
-        before = self._text[:offset]
-        return Place(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+    def _written(self, index: int, rule: str, column: int) -> Place:
+        """Return the place of a column of a named rule, or of the trader's own if there is no name."""
+        return self._text.in_rules(rule, column) if rule else self._text.in_trader(index, "rule", column)
 
     def _where(self, index: int) -> str:
-        line = f":{self._headers[index] + 1}" if index < len(self._headers) else ""
-        return f"{self.path}{line}: trader {index + 1}"
+        line = self._text.line_of(index)
+        return f"{self.path}{'' if line is None else f':{line}'}: trader {index + 1}"
 
+    def _named_rules(self, rules: object) -> dict[str, str]:
+        if not isinstance(rules, dict):
+            raise ConfigError(f'{self.path}: write [rules], with one bracket, and under it name = "rule"')
+        if not rules:
+            return {}
+        from tickfloor.traders.language.templates import NAME, is_taken
 
-def _offset_of(text: str, start: int, quotes: str, count: int) -> int:
-    """Return where the character number ``count`` of a TOML text stands that begins at ``start``."""
-    # A newline right after three opening quotes is not part of the text.
-    offset = start + (len(quotes) == 3 and text[start : start + 1] == "\n")
-    while True:
-        escape = _ESCAPE.match(text, offset) if quotes[0] == '"' else None
-        characters = 1 if escape is None or "\n" not in escape[0] else 0
-        if count < characters:
-            return offset
-        count -= characters
-        offset = offset + 1 if escape is None else escape.end()
+        for name, rule in rules.items():
+            place = self._text.in_rules(re.escape(name), 1)
+            where = f"{self.path}:{place.line}: rule {name!r}"
+            if NAME.fullmatch(name) is None:
+                raise ConfigError(f"{where}: is named in small letters, digits and _")
+            if is_taken(name):
+                raise ConfigError(f"{where}: the rule language has that name already; take another")
+            if not isinstance(rule, str) or not rule.strip():
+                raise ConfigError(f"{where}: must be a text in quotes, not {rule!r}")
+        return rules
+
+    def _spec_of(self, index: int, table: dict[str, Any]) -> TraderSpec:
+        where = self._where(index)
+        spec = _spec_of(table, self.path.parent, where)
+        parameters = table.get("parameters", {})
+        if not isinstance(parameters, dict):
+            raise ConfigError(f"{where} ({spec.name!r}): parameters must be a table, for example {{length = 14}}")
+        if spec.strategy or not (parameters or self._rules or "{" in spec.rule):
+            return spec
+        from tickfloor.traders.language.templates import TemplateError, expand, is_value
+
+        for name, value in parameters.items():
+            if not is_value(value):
+                raise ConfigError(
+                    f"{where} ({spec.name!r}): parameter {name} must be a number or a short text, not {value!r}"
+                )
+        try:
+            expansion = expand(spec.rule, self._rules, parameters)
+        except TemplateError as error:
+            raise ConfigError(self._refused(index, spec.name, error)) from error
+        self._expansions[spec.name] = expansion
+        return msgspec.structs.replace(spec, rule=expansion.text)
+
+    def _refused(self, index: int, trader: str, error: "TemplateError") -> str:
+        place = self._written(index, error.name, error.column)
+        hint = f"; {error.hint}" if error.hint else ""
+        return f"{self.path}:{place.line}:{place.column}: trader {index + 1} ({trader!r}): {error.message}{hint}"
 
 
 def parse_duration(text: str) -> int:
@@ -141,23 +166,33 @@ def _spec_of(table: dict[str, Any], folder: Path, where: str) -> TraderSpec:
         raise ConfigError(f"{where}: has no name")
     if "rule" not in table and "strategy" not in table:
         raise ConfigError(f"{where}: has no rule and no strategy; write one of them")
-    for key in ("name", "rule", "strategy", "when", "interval", "cooldown"):
+    for key in _TEXTS:
         if key in table and not isinstance(table[key], str):
             raise ConfigError(f"{where}: {key} must be a text in quotes, not {table[key]!r}")
     name = table["name"]
     if not name.strip() or len(name) > 200:
         raise ConfigError(f"{where}: name must have between 1 and 200 characters")
     where = f"{where} ({name!r})"
-    symbols = table.get("symbols", ["*"])
-    if not isinstance(symbols, list) or not symbols or not all(isinstance(symbol, str) for symbol in symbols):
-        raise ConfigError(f'{where}: symbols must be a list of patterns, for example ["*USDT", "BTCEUR"]')
+    symbols = _globs(table, "symbols", ["*"], where)
+    if not symbols:
+        raise ConfigError(_wrong_globs("symbols", where))
+    exclude = _globs(table, "exclude", [], where)
+    quote = table.get("quote", "")
+    if quote and _ASSET.fullmatch(quote) is None:
+        raise ConfigError(f'{where}: quote must be one asset, for example "USDT", not {quote!r}')
     interval = table.get("interval", "1m")
     if interval not in BY_LABEL:
         raise ConfigError(f"{where}: interval must be one of {', '.join(BY_LABEL)}, not {interval!r}")
     if "strategy" in table:
         strategy, digest = _strategy_of(table, folder, where)
         return TraderSpec(
-            name=name, strategy=strategy, strategy_digest=digest, symbols=tuple(symbols), interval=interval
+            name=name,
+            strategy=strategy,
+            strategy_digest=digest,
+            symbols=symbols,
+            exclude=exclude,
+            quote=quote,
+            interval=interval,
         )
     when = table.get("when", "tick")
     if when not in ("tick", "close"):
@@ -166,9 +201,31 @@ def _spec_of(table: dict[str, Any], folder: Path, where: str) -> TraderSpec:
         cooldown = parse_duration(table.get("cooldown", "0s"))
     except ValueError as error:
         raise ConfigError(f"{where}: cooldown: {error}") from error
+    requires_live = table.get("requires_live", True)
+    if not isinstance(requires_live, bool):
+        raise ConfigError(f"{where}: requires_live must be true or false, not {requires_live!r}")
     return TraderSpec(
-        name=name, rule=table["rule"], symbols=tuple(symbols), when=when, interval=interval, cooldown_ns=cooldown
+        name=name,
+        rule=table["rule"],
+        symbols=symbols,
+        exclude=exclude,
+        quote=quote,
+        when=when,
+        interval=interval,
+        requires_live=requires_live,
+        cooldown_ns=cooldown,
     )
+
+
+def _globs(table: dict[str, Any], key: str, default: list[str], where: str) -> tuple[str, ...]:
+    globs = table.get(key, default)
+    if not isinstance(globs, list) or not all(isinstance(glob, str) for glob in globs):
+        raise ConfigError(_wrong_globs(key, where))
+    return tuple(globs)
+
+
+def _wrong_globs(key: str, where: str) -> str:
+    return f'{where}: {key} must be a list of patterns, for example ["*USDT", "BTCEUR"]'
 
 
 def _strategy_of(table: dict[str, Any], folder: Path, where: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from tickfloor.supervisor.control.requests import (
     AddTrader,
     ListTraders,
     PardonTrader,
+    ReloadTrader,
     RemoveTrader,
     RunTraders,
     UpdateTrader,
@@ -110,6 +111,28 @@ def pardon_trader(name: str, floor: str | None, seconds: float, as_json: bool) -
     _tell(placed, "pardoned", as_json)
     if as_json:
         data(msgspec.json.encode(effect).decode())
+
+
+def reload_traders(name: str | None, every: bool, floor: str | None, seconds: float, as_json: bool) -> None:
+    """Run a strategy as its file is now, or one after the other every strategy, up to the first that is refused."""
+    if every is (name is not None):
+        fail("name a strategy, or give --all", ExitCode.USAGE)
+    placed = []
+    with connected(floor, seconds) as connection:
+        names = _strategies(connection) if name is None else [name]
+        for each in names:
+            reply = connection.ask(ReloadTrader(name=each), TraderPlaced)
+            placed.append(connection.effect(reply))
+            _tell(reply, "reloaded", as_json)
+    if as_json:
+        data(msgspec.json.encode(placed).decode())
+    elif not names:
+        say("no strategies")
+
+
+def _strategies(connection: FloorConnection) -> list[str]:
+    running = connection.ask(ListTraders(), TradersListed).traders
+    return [trader.spec.name for trader in running if trader.spec.strategy]
 
 
 def run_traders(names: Sequence[str], floor: str | None, seconds: float, as_json: bool) -> None:

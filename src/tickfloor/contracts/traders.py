@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from tickfloor.contracts.instruments import Instrument
+from tickfloor.contracts.quote_assets import is_quoted_in
 
 
 class TraderSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,9 +25,12 @@ class TraderSpec(msgspec.Struct, frozen=True, kw_only=True):
         strategy_digest: :func:`code_digest` of that file as it was when the rules file was read. A file that has
             changed since is not run. Empty: whatever the file holds is run.
         symbols: globs over native symbols or ``venue:symbol`` keys; case-insensitive.
+        exclude: globs of the same kind; what fits one of them is left out.
+        quote: quote asset of the instruments, for example ``USDT``; empty for any.
         when: ``tick`` sees the forming bar at every record, ``close`` only closed bars, at each bar's close.
         interval: default interval of the rule's columns, and the bar that ``close`` waits for; of a strategy, the
             bars that it is given.
+        requires_live: a rule that says nothing about quality matches only while the data is live.
         cooldown_ns: least venue time between two signals of one instrument; 0 for none.
         revision: grows with every change of the rule; part of a signal's identity.
     """
@@ -36,17 +40,28 @@ class TraderSpec(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str = ""
     strategy_digest: str = ""
     symbols: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    quote: str = ""
     when: Literal["tick", "close"] = "tick"
     interval: str = "1m"
+    requires_live: bool = True
     cooldown_ns: int = 0
     revision: int = 1
 
     def applies_to(self, instrument: Instrument) -> bool:
-        """Return whether one of the globs fits the instrument's symbol or key."""
-        if "*" in self.symbols:
-            return True
-        names = (instrument.symbol.upper(), instrument.key.upper())
-        return any(fnmatchcase(name, glob.upper()) for glob in self.symbols for name in names)
+        """Return whether the instrument is among those that the globs and the quote asset choose."""
+        return (
+            _fits(instrument, self.symbols)
+            and not _fits(instrument, self.exclude)
+            and (not self.quote or is_quoted_in(instrument.symbol, self.quote))
+        )
+
+
+def _fits(instrument: Instrument, globs: tuple[str, ...]) -> bool:
+    if "*" in globs:
+        return True
+    names = (instrument.symbol.upper(), instrument.key.upper())
+    return any(fnmatchcase(name, glob.upper()) for glob in globs for name in names)
 
 
 class TradersHeld(msgspec.Struct, frozen=True):

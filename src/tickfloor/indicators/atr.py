@@ -1,20 +1,55 @@
-"""Average true range: Wilder's average of the true range. Formula: TA-Lib TRANGE and ATR."""
+"""Average true range: Wilder's average of the true range. Formula: TA-Lib ATR."""
 
-from tickfloor.indicators.protocol import NAN
-from tickfloor.indicators.seeded import SeededAverage
+from typing import ClassVar
 
-
-def true_range(high: float, low: float, previous_close: float) -> float:
-    """Return the greatest of the bar's range and its distances to the close before; NaN without one."""
-    if high != high or low != low or previous_close != previous_close:
-        return NAN
-    return max(high - low, abs(high - previous_close), abs(low - previous_close))
+from tickfloor.indicators.composed import Composed
+from tickfloor.indicators.protocol import NAN, PERIOD, Parameter, State, Values
+from tickfloor.indicators.true_range import true_range, true_ranges
+from tickfloor.indicators.wilder import Wilder
+from tickfloor.indicators.window import RecentValues
 
 
-class Atr(SeededAverage):
-    """Wilder's average of :func:`true_range`, known from index ``period``: the first bar has no true range."""
+class Atr(Composed):
+    """Wilder's average of the true range, known from index ``period``: the first bar has no true range."""
 
-    __slots__ = ()
+    inputs: ClassVar[tuple[str, ...]] = ("high", "low", "close")
+    parameters: ClassVar[tuple[Parameter, ...]] = (PERIOD,)
+    __slots__ = ("_average", "_closes", "_previous")
 
-    def _follow(self, level: float, value: float) -> float:
-        return (level * (self._period - 1) + value) / self._period
+    def __init__(self, period: int) -> None:
+        self._average = Wilder(period)
+        self._closes = RecentValues(1)
+        self._previous = NAN
+        super().__init__(self._average, self._closes)
+
+    def value_now(self, high: float, low: float, close: float) -> float:  # noqa: ARG002  hot path
+        """Return the average as if a bar closed with these prices."""
+        return self._average.value_now(true_range(high, low, self._previous))
+
+    def close(self, high: float, low: float, close: float) -> float:
+        """Commit a closed bar's prices."""
+        result = self._average.close(true_range(high, low, self._previous))
+        self._closes.push(close)
+        self._previous = close
+        return result
+
+    def over(self, high: Values, low: Values, close: Values) -> Values:
+        """Return the average at each bar."""
+        return self._average.over(true_ranges(high, low, close))
+
+    def sensitivity(self) -> float:
+        """Return twice the weight of one value: high and low may move apart, the close before is fixed."""
+        return 2.0 * self._average.sensitivity()
+
+    def rewind(self, bars: int) -> None:
+        """Take back the last commits."""
+        super().rewind(bars)
+        self._look_back()
+
+    def restore(self, state: State) -> None:
+        """Become the average that gave this state."""
+        super().restore(state)
+        self._look_back()
+
+    def _look_back(self) -> None:
+        self._previous = self._closes.values[-1] if self._closes.values else NAN

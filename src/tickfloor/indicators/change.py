@@ -1,39 +1,24 @@
 """Change over n bars. Formula: TA-Lib MOM."""
 
-from tickfloor.indicators.protocol import LIMIT, NAN, State
-from tickfloor.indicators.window import RecentValues
+from tickfloor.indicators.compared import ComparedWithEarlier
+from tickfloor.indicators.protocol import LIMIT, NAN, Values
+from tickfloor.indicators.unknown import before, known_values
 
 
-class Change:
-    """The value minus the value ``period`` bars before, known from the bar with index ``period``."""
+class Change(ComparedWithEarlier):
+    """The value minus the value ``period`` bars before."""
 
-    __slots__ = ("_period", "_window")
+    __slots__ = ()
 
-    def __init__(self, period: int) -> None:
-        self._period = period
-        self._window = RecentValues(period)
-
-    def value_now(self, value: float) -> float:
+    def value_now(self, value: float) -> float:  # hot path
         """Return this value minus the one ``period`` bars before."""
-        values = self._window.values
-        if len(values) < self._period or not -LIMIT < value < LIMIT:
-            return NAN
-        return value - values[-self._period]
+        return value - self._earlier if -LIMIT < value < LIMIT else NAN
 
-    def close(self, value: float) -> float:
-        """Commit a closed bar's value."""
-        result = self.value_now(value)
-        self._window.push(value if -LIMIT < value < LIMIT else NAN)
-        return result
+    def over(self, values: Values) -> Values:
+        """Return the change at each bar."""
+        values = known_values(values)
+        return values - before(values, self._period)
 
-    def rewind(self, bars: int) -> None:
-        """Take back the last commits."""
-        self._window.rewind(bars)
-
-    def state(self) -> State:
-        """Return the kept values, oldest first."""
-        return self._window.state()
-
-    def restore(self, state: State) -> None:
-        """Become the indicator that gave this state."""
-        self._window.restore(state)
+    def sensitivity(self) -> float:
+        """Return 1: the value before is fixed."""
+        return 1.0

@@ -6,11 +6,7 @@ from tickfloor.indicators.seeded import SeededAverage
 class Ema(SeededAverage):
     """Exponential moving average with weight ``2 / (period + 1)``, known from index ``period - 1``."""
 
-    __slots__ = ("_weight",)
+    __slots__ = ()
 
     def __init__(self, period: int) -> None:
-        super().__init__(period)
-        self._weight = 2.0 / (period + 1)
-
-    def _follow(self, level: float, value: float) -> float:
-        return (value - level) * self._weight + level
+        super().__init__(period, 2.0 / (period + 1))

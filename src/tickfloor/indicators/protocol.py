@@ -1,7 +1,11 @@
-"""What every indicator offers: two steps, a short way back, and its state as packed numbers."""
+"""What every indicator offers: two steps, a short way back, its state as packed numbers, a history at once."""
 
 import math
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 Numbers = list[float]
 """What a recursive indicator goes on from; NaN allowed."""
@@ -18,17 +22,70 @@ LIMIT = 1e300
 NAN = math.nan
 
 
-class Indicator(Protocol):
-    """A value per bar from a value per bar, updated in O(1).
+Values = NDArray[np.float64]
+"""One number a bar, oldest first; NaN where unknown."""
 
-    A NaN input is an unknown value: the indicator is unknown while it depends on it and recovers afterwards.
+COLUMN = ""
+"""Stands in :attr:`Indicator.inputs` for a column that the rule names; close if it is the only input and not named."""
+
+
+class Parameter(NamedTuple):
+    """One number that an indicator is made with.
+
+    Attributes:
+        whole: whether it is a number of bars, or a count, without a fraction.
+        default: taken where the rule leaves it out; None: it has to be given.
     """
 
-    def value_now(self, value: float) -> float:
-        """Return the value as if the forming bar closed with this input; NaN while unknown. Changes nothing."""
+    name: str
+    least: float
+    most: float
+    default: float | None = None
+    whole: bool = True
 
-    def close(self, value: float) -> float:
-        """Commit a closed bar's input and return what :meth:`value_now` gave for it."""
+
+LONGEST_PERIOD = 5_000
+PERIOD = Parameter("period", 1, LONGEST_PERIOD)
+"""Most indicators have this one and no other."""
+
+
+class Indicator(Protocol):
+    """A value per bar from one or several values per bar, updated in O(1), or O(period) where nothing better is known.
+
+    A NaN input is an unknown value: the indicator is unknown while it depends on it and recovers afterwards.
+
+    Attributes:
+        inputs: the bar fields it is fed with, in this order, or :data:`COLUMN`.
+        parameters: what it is made with, in this order; those with a default come last.
+
+    :attr:`value_now`, :attr:`close` and :attr:`over` are methods that take as many arguments as there are inputs.
+    """
+
+    inputs: ClassVar[tuple[str, ...]]
+    parameters: ClassVar[tuple[Parameter, ...]]
+
+    def __init__(self, *parameters: Any) -> None:  # noqa: ANN401
+        """Begin before the first bar."""
+
+    @property
+    def value_now(self) -> Callable[..., float]:
+        """Return the value as if the forming bar closed with these inputs; NaN while unknown. Changes nothing."""
+
+    @property
+    def close(self) -> Callable[..., float]:
+        """Commit a closed bar's inputs and return what :attr:`value_now` gave for them."""
+
+    @property
+    def over(self) -> Callable[..., Values]:
+        """Return for arrays of inputs the values, the same floats, that :attr:`close` of a new indicator gives."""
+
+    def sensitivity(self) -> float:
+        """Return how far :attr:`value_now` moves at most when no input moves by more than one.
+
+        Until the next close, and for known inputs with ``low <= close <= high``: for two sets of inputs that differ by
+        at most d each, the values differ by at most ``sensitivity() * d`` and rounding. Any upper bound is right;
+        infinity where there is none. It says nothing while the value is unknown.
+        """
 
     def rewind(self, bars: int) -> None:
         """Take back the last commits, at most :data:`REVISABLE_BARS`; all of them if there were fewer."""

@@ -1,47 +1,48 @@
-"""A recursive average seeded by the mean of its first n values: what ema and atr share."""
+"""A recursive average seeded by the mean of its first n values: what ema and Wilder's average share."""
 
-import struct
+from collections.abc import Sequence
+from typing import ClassVar
 
-from tickfloor.indicators.protocol import LIMIT, NAN, Numbers, State
-from tickfloor.indicators.recent import RecentStates
+from tickfloor.indicators.protocol import COLUMN, LIMIT, NAN, PERIOD, Numbers, Parameter, Values
+from tickfloor.indicators.recent import Recursive
+from tickfloor.indicators.recursive import seeded_average
+from tickfloor.indicators.unknown import known_values
 
-_OWN = struct.Struct("2d")
-"""Values seen and level."""
 
+class SeededAverage(Recursive):
+    """``weight * value + (1 - weight) * average``, known from the ``period``-th value on.
 
-class SeededAverage:
-    """A recursive average, known from the ``period``-th value on; an unknown value restarts the seeding.
-
-    ``_level`` is the sum of the seed until ``_count`` reaches the period, and the average from then on.
+    An unknown value restarts the seeding. ``_level`` is the sum of the seed until ``_count`` reaches the period, and
+    the average from then on.
     """
 
-    __slots__ = ("_count", "_level", "_period", "_recent")
+    inputs: ClassVar[tuple[str, ...]] = (COLUMN,)
+    parameters: ClassVar[tuple[Parameter, ...]] = (PERIOD,)
+    START: ClassVar[tuple[float, ...]] = (0.0, 0.0)
+    __slots__ = ("_count", "_decay", "_level", "_period", "_weight")
+    _count: int
 
-    def __init__(self, period: int) -> None:
+    def __init__(self, period: int, weight: float) -> None:
+        super().__init__()
         self._period = period
-        self._count = 0
-        self._level = 0.0
-        self._recent = RecentStates(2)
+        self._weight = weight
+        self._decay = 1.0 - weight
 
-    def _follow(self, level: float, value: float) -> float:
-        raise NotImplementedError
-
-    def value_now(self, value: float) -> float:
+    def value_now(self, value: float) -> float:  # hot path
         """Return the average as if a bar closed with this value."""
         if not -LIMIT < value < LIMIT:
             return NAN
         count = self._count
         if count == self._period:
-            return self._follow(self._level, value)
+            return self._weight * value + self._decay * self._level
         return (self._level + value) / self._period if count == self._period - 1 else NAN
 
     def close(self, value: float) -> float:
         """Commit a closed bar's value."""
         result = self.value_now(value)
-        self._recent.push([float(self._count), self._level])
+        self._recent.push(self._numbers())
         if not -LIMIT < value < LIMIT:
-            self._count = 0
-            self._level = 0.0
+            self._set(self.START)
         elif result == result:
             self._count = self._period
             self._level = result
@@ -50,21 +51,17 @@ class SeededAverage:
             self._level += value
         return result
 
-    def _set(self, state: Numbers | None) -> None:
-        count, self._level = state or (0.0, 0.0)
+    def over(self, values: Values) -> Values:
+        """Return the average at each bar."""
+        return seeded_average(known_values(values), self._period, self._weight)
+
+    def sensitivity(self) -> float:
+        """Return the weight of one value; that of the seed is not greater."""
+        return self._weight
+
+    def _numbers(self) -> Numbers:
+        return [float(self._count), self._level]
+
+    def _set(self, numbers: Sequence[float]) -> None:
+        count, self._level = numbers
         self._count = int(count)
-
-    def rewind(self, bars: int) -> None:
-        """Take back the last commits."""
-        if bars:
-            self._set(self._recent.take_back(bars))
-
-    def state(self) -> State:
-        """Return values seen, level, and the recent states."""
-        return _OWN.pack(self._count, self._level) + self._recent.state()
-
-    def restore(self, state: State) -> None:
-        """Become the average that gave this state."""
-        count, self._level = _OWN.unpack_from(state)
-        self._count = int(count)
-        self._recent.restore(state[_OWN.size :])

@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Iterable
+from typing import ClassVar
 
-from tickfloor.indicators.protocol import LIMIT, NAN, State
+from tickfloor.indicators.protocol import COLUMN, LIMIT, NAN, PERIOD, Parameter, State, Values
+from tickfloor.indicators.unknown import known_values
 from tickfloor.indicators.window import RecentValues
+from tickfloor.indicators.window_sums import window_sums
 
 
 def exact_parts(terms: Iterable[float]) -> list[float]:
@@ -24,24 +27,26 @@ class Sma:
     numbers only, however they came there.
     """
 
+    inputs: ClassVar[tuple[str, ...]] = (COLUMN,)
+    parameters: ClassVar[tuple[Parameter, ...]] = (PERIOD,)
     __slots__ = ("_carried", "_period", "_unknown", "_window")
 
     def __init__(self, period: int) -> None:
         self._period = period
         self._window = RecentValues(period)
-        self._unknown = 0
-        self._carried: list[float] = []
+        self._recount()
 
     def _recount(self) -> None:
         carried = self._period - 1
         values = self._window.values[-carried:] if carried else ()
         known = [value for value in values if value == value]
-        self._unknown = len(values) - len(known)
+        self._unknown = carried - len(known)
+        """values that are unknown, or not there yet, among the closed ones of the window"""
         self._carried = exact_parts(known)
 
-    def value_now(self, value: float) -> float:
+    def value_now(self, value: float) -> float:  # hot path
         """Return the mean of this and the ``period - 1`` values before it."""
-        if self._unknown or len(self._window.values) < self._period - 1 or not -LIMIT < value < LIMIT:
+        if self._unknown or not -LIMIT < value < LIMIT:
             return NAN
         return math.fsum((*self._carried, value)) / self._period
 
@@ -52,19 +57,18 @@ class Sma:
             value = NAN
         values = self._window.values
         self._window.push(value)
-        terms = [*self._carried]
-        if value == value:
-            terms.append(value)
-        else:
-            self._unknown += 1
-        if len(values) >= self._period:
-            leaving = values[-self._period]
-            if leaving == leaving:
-                terms.append(-leaving)
-            else:
-                self._unknown -= 1
-        self._carried = exact_parts(terms)
+        leaving = values[-self._period] if len(values) >= self._period else NAN
+        self._unknown += (value != value) - (leaving != leaving)
+        self._carried = exact_parts([*self._carried, *(term for term in (value, -leaving) if term == term)])
         return result
+
+    def over(self, values: Values) -> Values:
+        """Return the mean at each bar."""
+        return window_sums(known_values(values), self._period) / self._period
+
+    def sensitivity(self) -> float:
+        """Return the weight of one value."""
+        return 1.0 / self._period
 
     def rewind(self, bars: int) -> None:
         """Take back the last commits."""

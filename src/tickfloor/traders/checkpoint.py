@@ -5,7 +5,7 @@ import msgspec
 from tickfloor.contracts.bars import Bar
 from tickfloor.traders.statistics import Counters
 
-VERSION = 3
+VERSION = 4
 """Grows when the meaning of the fields below changes."""
 
 NEVER = -(2**62)
@@ -82,7 +82,7 @@ class InstrumentCheckpoint(InstrumentHead, array_like=True):
     """One instrument.
 
     Attributes:
-        market, last_ts, minute, closed_part, closed_until_ms: as in the instrument's state.
+        market, last_ts, latest, minute, closed_part, closed_until_ms: as in the instrument's state.
         lanes: packed :class:`LaneState` by interval label.
         event: what an unfinished event has done so far.
         matched: names of the traders that match.
@@ -94,6 +94,7 @@ class InstrumentCheckpoint(InstrumentHead, array_like=True):
 
     market: list[float]
     last_ts: int
+    latest: int
     minute: Bar | None
     closed_part: list[Bar | None]
     closed_until_ms: list[int]
@@ -106,8 +107,8 @@ class InstrumentCheckpoint(InstrumentHead, array_like=True):
     waiting: list[str]
 
 
-TraderIdentity = tuple[int, str, str, str]
-"""What a trader's match state depends on: revision, rule, when it is decided, default interval."""
+TraderIdentity = tuple[int, str, str, str, bool]
+"""What a trader's match state depends on: revision, rule, when it is decided, interval, whether on live data."""
 
 
 class EngineCheckpoint(msgspec.Struct, array_like=True):
@@ -115,6 +116,8 @@ class EngineCheckpoint(msgspec.Struct, array_like=True):
 
     Attributes:
         traders: who was there, packed: :data:`TraderIdentity` by name.
+        tallies: how often each trader was decided, became true aloud, and gave a signal.
+        volumes: venue and quote volume of 24 hours by row, of all instruments of the tape that have one.
         instruments: packed :class:`InstrumentCheckpoint` by row; names in them that are no traders mean nothing.
     """
 
@@ -124,6 +127,8 @@ class EngineCheckpoint(msgspec.Struct, array_like=True):
     position: int
     traders: msgspec.Raw
     counters: Counters
+    tallies: dict[str, tuple[int, int, int]]
+    volumes: dict[int, tuple[str, float]]
     instruments: dict[int, msgspec.Raw]
 
 

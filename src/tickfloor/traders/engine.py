@@ -6,15 +6,17 @@ on how the traders are spread over engines.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isfinite
+from time import perf_counter_ns
 from typing import NamedTuple
 
 import msgspec
 
 from tickfloor.contracts.errors import CheckpointError
 from tickfloor.contracts.instruments import Instrument
-from tickfloor.contracts.records import RECORD, Flag, Kind
+from tickfloor.contracts.records import RECORD, Flag, Kind, StatsPart
 from tickfloor.contracts.signals import Signal, signal_id
 from tickfloor.contracts.traders import TraderSpec
+from tickfloor.indicators.protocol import NAN
 from tickfloor.traders.checkpoint import (
     DECODER,
     ENCODER,
@@ -23,18 +25,21 @@ from tickfloor.traders.checkpoint import (
     EngineCheckpoint,
     TraderIdentity,
 )
-from tickfloor.traders.columns import Columns
 from tickfloor.traders.instrument_state import InstrumentState
 from tickfloor.traders.language.plan import Plan, interval_of
 from tickfloor.traders.layout import Layout
 from tickfloor.traders.plans import TradersRefusedError, planned, plans_of
 from tickfloor.traders.resync import Carried, InstrumentView, resynchronised
+from tickfloor.traders.roster import Change, Roster, Tally
 from tickfloor.traders.rule import Rule
 from tickfloor.traders.saved import SavedInstrument
-from tickfloor.traders.statistics import Counters, EngineStatistics
+from tickfloor.traders.statistics import Counters, EngineStatistics, TraderStatistics
 from tickfloor.traders.tape_order import end_of
+from tickfloor.traders.volume_ranks import VolumeRanks
 
 _CLOCK = int(Kind.CLOCK)
+_STATS = int(Kind.STATS)
+_VOLUMES = int(StatsPart.VOLUMES)
 _MORE = int(Flag.MORE)
 
 
@@ -63,23 +68,24 @@ class Engine:
         self._source = source
         self._tape = tape
         self._describe = describe
-        self._columns = Columns()
-        self._rules: dict[str, Rule] = {}
-        self._names: frozenset[str] = frozenset()
+        self._roster = Roster()
         self._packed_traders: msgspec.Raw | None = None
-        self._by_symbols: dict[tuple[str, ...], list[Rule]] = {}
-        self._layouts: dict[tuple[tuple[str, ...], ...], Layout] = {}
-        """by the lists of symbols of their traders"""
         self._instruments: dict[int, Instrument] = {}
+        self._rows: dict[str, int] = {}
+        """by ``venue:symbol``"""
         self._states: dict[int, InstrumentState | None] = {}
-        """per row seen since the traders last changed; None where no trader applies"""
+        """per row seen since its traders last changed; None where no trader applies"""
+        self._outdated: dict[int, InstrumentState] = {}
+        """rows not seen since then, with the traders of then"""
         self._saved: dict[int, SavedInstrument] = {}
-        """rows not seen since then, as they were"""
+        """rows not seen since they were restored"""
         self._open_early: dict[int, tuple[InstrumentState, int]] = {}
         """rows among the saved that are open already, each with the rules tested for that"""
         self._to_open: list[int] | None = None
         """rows among the saved that :meth:`open_next` has not looked at, last first; None: all of them"""
+        self._ranks = VolumeRanks()
         self._counters = Counters()
+        self._busy_ns = 0
         self._position = 0
 
     @property
@@ -96,7 +102,7 @@ class Engine:
             RuleError: its rule is not valid.
             ValueError: its name is taken, or its interval is none.
         """
-        held = self._rules.get(spec.name)
+        held = self._roster.rules.get(spec.name)
         if held is not None and held.spec != spec:
             raise ValueError(f"there is a trader {spec.name} already; update or remove it, or choose another name")
         if held is None:
@@ -110,7 +116,7 @@ class Engine:
             RuleError: its rule is not valid; the trader that was there runs on.
             ValueError: its interval is none; as above.
         """
-        if self._rules[spec.name].spec != spec:
+        if self._roster.rules[spec.name].spec != spec:
             self._change([spec.name], [(spec, planned(spec))])
 
     def remove(self, name: str) -> None:
@@ -119,7 +125,7 @@ class Engine:
         Raises:
             KeyError: there is none of that name.
         """
-        self._change([self._rules[name].spec.name], ())
+        self._change([self._roster.rules[name].spec.name], ())
 
     def sync(self, specs: Iterable[TraderSpec]) -> None:
         """Run exactly these traders; those that are there already, the same in all, are not disturbed.
@@ -131,39 +137,66 @@ class Engine:
         for spec in specs:
             if wanted.setdefault(spec.name, spec) != spec:
                 raise TradersRefusedError({spec.name: "there are two of this name; choose another for one of them"})
-        new = [spec for name, spec in wanted.items() if name not in self._rules or self._rules[name].spec != spec]
+        rules = self._roster.rules
+        new = [spec for name, spec in wanted.items() if name not in rules or rules[name].spec != spec]
         changed = {spec.name for spec in new}
-        gone = [name for name in self._rules if name not in wanted or name in changed]
+        gone = [name for name in rules if name not in wanted or name in changed]
         if gone or new:
             self._change(gone, list(zip(new, plans_of(new), strict=True)))
 
-    def _change(self, gone: Collection[str], new: Collection[tuple[TraderSpec, Plan]]) -> None:
-        """Take traders out and put others in; what is known of those that stay outlasts it."""
-        self._put_away()
-        for name in gone:
-            self._columns.release(self._rules.pop(name).plan.columns)
-        for _, plan in new:
-            self._columns.acquire(plan.columns)
-        for spec, plan in new:
-            self._rules[spec.name] = Rule(spec, plan, self._columns)
+    def _change(self, gone: Collection[str], new: Iterable[tuple[TraderSpec, Plan]]) -> None:
+        """Take traders out and put others in; those that stay are not disturbed."""
+        change = self._roster.change(gone, new)
+        held = [*self._open_states(), *self._outdated.values()]
+        for moment, (places, names) in change.gone.items():
+            for state in held:
+                state.forget(moment, places, names)
         if gone:
             forgotten = frozenset(gone)
             for saved in self._saved.values():
                 saved.forget(forgotten)
-        self._names = frozenset(self._rules)
         self._packed_traders = None
-        self._by_symbols = {}
-        for rule in self._rules.values():
-            self._by_symbols.setdefault(rule.spec.symbols, []).append(rule)
+        self._outdate(change)
 
-    def _put_away(self) -> None:
-        """Keep every instrument as plain data until its next record, because its columns get other slots."""
-        for row, state in self._states.items():
-            if state is not None:
-                self._saved[row] = SavedInstrument([(self._names, state.packed())])
-        self._states.clear()
-        self._layouts.clear()
+    def _open_states(self) -> list[InstrumentState]:
+        return [state for state in self._states.values() if state is not None]
+
+    def _outdate(self, change: Change) -> None:
+        """Let instruments look at their traders again at their next record, if anything is different for them."""
+        for row, state in list(self._states.items()):
+            if change.concerns(self._instrument(row), self._roster.groups):
+                del self._states[row]
+                if state is not None:
+                    self._outdated[row] = state
         self._open_none_early()
+
+    def watch(self, spec: TraderSpec, columns: Mapping[str, str]) -> None:
+        """Compute columns for a trader, instead of those that it watched before.
+
+        Args:
+            spec: who watches, on which instruments, and the default interval of the texts.
+            columns: their texts, as in a rule, by the names that they shall have.
+
+        Raises:
+            RuleError: one of them is not valid.
+        """
+        self._outdate(self._roster.watch(spec, columns))
+
+    def unwatch(self, name: str) -> None:
+        """Compute columns for a trader no more; one that watches nothing is no error."""
+        change = self._roster.unwatch(name)
+        if change is not None:
+            self._outdate(change)
+
+    def watched(self, name: str, row: int) -> Mapping[str, float]:
+        """Return the columns of an instrument as a per-tick rule would see them now, by name; NaN where unknown."""
+        watcher = self._roster.watcher(name)
+        if watcher is None:
+            return {}
+        state = self._states.get(row)
+        if state is None:
+            return dict.fromkeys(watcher.values, NAN)
+        return {each: state.value(slots, value) for each, (slots, value) in watcher.values.items()}
 
     def open_next(self) -> bool:
         """Open one of the instruments that wait for their next record, to save that record the time; say if one did.
@@ -189,7 +222,9 @@ class Engine:
     def _open(self, row: int, sequence: int) -> InstrumentState | None:
         """Return the state of a row that was not seen since the traders last changed."""
         state: InstrumentState | None
-        if row in self._open_early:
+        if row in self._outdated:
+            state = self._conformed(row)
+        elif row in self._open_early:
             state, evaluations = self._open_early.pop(row)
             self._counters.evaluations += evaluations
         else:
@@ -199,14 +234,35 @@ class Engine:
             elif row in self._saved:
                 state = self._opened(row, layout)
             else:
-                state = InstrumentState(self._instrument(row), layout, self._counters, since=sequence)
+                state = InstrumentState(
+                    self._instrument(row), layout, self._counters, since=sequence, others=self._named
+                )
         self._saved.pop(row, None)
         self._states[row] = state
         return state
 
+    def _conformed(self, row: int) -> InstrumentState | None:
+        state = self._outdated.pop(row)
+        layout = self._layout(row)
+        if layout is None:
+            return None
+        state.conform(layout)
+        return state
+
     def _opened(self, row: int, layout: Layout) -> InstrumentState:
         saved = self._saved[row]
-        return InstrumentState(self._instrument(row), layout, self._counters, saved.state(), saved.known())
+        return InstrumentState(
+            self._instrument(row), layout, self._counters, saved.state(), saved.known(), others=self._named
+        )
+
+    def _named(self, key: str) -> InstrumentState | None:
+        """Return the state of an instrument whose columns another one reads, or None before it was seen."""
+        row = self._rows.get(key)
+        if row is None:
+            return None
+        if row not in self._states and (row in self._saved or row in self._outdated):
+            self._open(row, self._position)
+        return self._states.get(row)
 
     def _open_none_early(self) -> None:
         """Begin anew to open instruments before their records, because what is to be opened has changed."""
@@ -217,17 +273,12 @@ class Engine:
         instrument = self._instruments.get(row)
         if instrument is None:
             instrument = self._instruments[row] = self._describe(row)
+            self._rows[instrument.key] = row
         return instrument
 
     def _layout(self, row: int) -> Layout | None:
-        """Return the layout of the traders that apply to a row's instrument, or None if there are none."""
-        instrument = self._instrument(row)
-        # Traders with the same symbols apply to the same instruments, and most have the same.
-        fitting = tuple(symbols for symbols, rules in self._by_symbols.items() if rules[0].spec.applies_to(instrument))
-        if fitting and fitting not in self._layouts:
-            rules = [rule for symbols in fitting for rule in self._by_symbols[symbols]]
-            self._layouts[fitting] = Layout(rules, self._columns)
-        return self._layouts[fitting] if fitting else None
+        """Return what has to be done for a row's instrument, or None if nobody looks at it."""
+        return self._roster.layout(self._instrument(row))
 
     def run(self, names: Collection[str] = ()) -> MatchesNow:
         """Test traders, all without ``names``, on every instrument that the tape has shown so far.
@@ -239,22 +290,29 @@ class Engine:
             KeyError: there is no trader of one of the names.
             CheckpointError: an instrument that has had no record since it was restored cannot be opened.
         """
-        wanted = frozenset(names) or self._names
-        for name in wanted:
-            if name not in self._rules:
+        for name in names:
+            if name not in self._roster.rules:
                 raise KeyError(name)
+        wanted = self._roster.places(names)
         matches: dict[str, list[str]] = {}
         evaluations = 0
-        for row in sorted({*self._saved, *self._states}):
-            state = self._states[row] if row in self._states else self._copy(row)
+        for row in sorted({*self._saved, *self._outdated, *self._states}):
+            state = self._state_to_look_at(row)
             if state is None:
                 continue
-            found = state.matches_now(wanted)
-            evaluations += len(found)
-            for name, holds in found.items():
-                if holds:
-                    matches.setdefault(name, []).append(state.instrument.key)
+            for moment, part in state.layout.parts.items():
+                places = wanted[moment] & part.places
+                if places:
+                    evaluations += places.bit_count()
+                    for rule in part.index.at(state.matches_now(moment) & places):
+                        matches.setdefault(rule.spec.name, []).append(state.instrument.key)
         return MatchesNow({name: tuple(matches[name]) for name in sorted(matches)}, evaluations)
+
+    def _state_to_look_at(self, row: int) -> InstrumentState | None:
+        """Return a row's state, brought up to date if its traders have changed; of one not open a copy."""
+        if row in self._outdated:
+            self._states[row] = self._conformed(row)
+        return self._states[row] if row in self._states else self._copy(row)
 
     def _copy(self, row: int) -> InstrumentState | None:
         """Return what a row's state would be if it were opened."""
@@ -262,7 +320,9 @@ class Engine:
         if layout is None:
             return None
         saved = self._saved[row]
-        return InstrumentState(self._instrument(row), layout, Counters(), saved.state(), saved.known())
+        return InstrumentState(
+            self._instrument(row), layout, Counters(), saved.state(), saved.known(), others=self._named
+        )
 
     # Records
 
@@ -274,6 +334,7 @@ class Engine:
         Raises:
             ValueError: not whole records, or a sequence is missing; nothing has been applied then.
         """
+        began = perf_counter_ns()
         position = self._position
         end = end_of(records, position)
         signals: list[Signal] = []
@@ -285,23 +346,29 @@ class Engine:
                 state = states[row]
             except KeyError:
                 state = self._open(row, sequence)
+            if kind == _STATS and code == _VOLUMES:
+                self._rank(row, state, b)
             if state is None or sequence <= state.skip_through:
                 continue
             state.apply(kind, code, flags, ts_event, a, b, c, d)
             if not flags & _MORE:
                 new = state.decide(ts_event)
                 if new:
-                    signals.extend([self._signal(state, index, sequence, ts_event) for index in new])
+                    signals.extend([self._signal(state, rule, sequence, ts_event) for rule in new])
         if end > position:
             self._position = end
             self._counters.records += end - position
         self._counters.signals += len(signals)
+        self._busy_ns += perf_counter_ns() - began
         return signals
 
-    def _signal(self, state: InstrumentState, index: int, sequence: int, ts_event: int) -> Signal:
-        rule = state.layout.rules[index]
+    def _rank(self, row: int, state: InstrumentState | None, quote_volume: float) -> None:
+        self._ranks.put(row, self._instrument(row).venue, quote_volume)
+        if state is not None:
+            state.rank = self._ranks.rank(row)
+
+    def _signal(self, state: InstrumentState, rule: Rule, sequence: int, ts_event: int) -> Signal:
         spec = rule.spec
-        frame = state.frames.closed if rule.at_close else state.frames.now
         key = state.instrument.key
         return Signal(
             id=signal_id(self._source, spec.name, spec.revision, key, self._tape, sequence),
@@ -312,7 +379,7 @@ class Engine:
             tape=self._tape,
             tape_sequence=sequence,
             ts_event=ts_event,
-            values={text: _known(frame[slot]) for text, slot in rule.values},
+            values={text: _known(value) for (text, _), value in zip(rule.values, state.values(rule), strict=True)},
         )
 
     # State
@@ -323,12 +390,14 @@ class Engine:
         Raises:
             CheckpointError: an instrument that has had no record since it was restored cannot be read.
         """
-        instruments = {row: saved.packed(self._names) for row, saved in self._saved.items()}
-        for row, state in self._states.items():
+        names = self._roster.names
+        instruments = {row: saved.packed(names) for row, saved in self._saved.items()}
+        for row in [*self._states, *self._outdated]:
+            state = self._state_to_look_at(row)
             if state is not None:
                 instruments[row] = state.packed()
         if self._packed_traders is None:
-            identities = {name: _identity(self._rules[name].spec) for name in sorted(self._rules)}
+            identities = {name: _identity(self._roster.rules[name].spec) for name in sorted(self._roster.rules)}
             self._packed_traders = msgspec.Raw(ENCODER.encode(identities))
         return ENCODER.encode(
             EngineCheckpoint(
@@ -337,7 +406,9 @@ class Engine:
                 tape=self._tape,
                 position=self._position,
                 traders=self._packed_traders,
-                counters=self._counters,
+                counters=self._counted(),
+                tallies=self._roster.tallies(),
+                volumes=self._ranks.volumes(),
                 instruments=dict(sorted(instruments.items())),
             )
         )
@@ -363,15 +434,18 @@ class Engine:
                 else "there is no checkpoint to restore; start without"
             )
         (position,) = positions
-        waiting = {name: _identity(rule.spec) for name, rule in self._rules.items()}
+        waiting = {name: _identity(rule.spec) for name, rule in self._roster.rules.items()}
+        names = self._roster.names
         instruments: dict[int, SavedInstrument] = {}
         counters = Counters()
+        tallies: dict[str, Tally] = {}
         for checkpoint, traders in decoded:
             known = frozenset(name for name, identity in traders.items() if waiting.get(name) == identity)
             for name in known:
                 del waiting[name]
-            if known == self._names:
-                known = self._names
+                tallies[name] = checkpoint.tallies[name]
+            if known == names:
+                known = names
             for row, packed in checkpoint.instruments.items():
                 # Copied: otherwise one silent instrument keeps the whole checkpoint in memory.
                 part = (known, packed.copy())
@@ -379,15 +453,24 @@ class Engine:
                     instruments[row].add(part)
                 else:
                     instruments[row] = SavedInstrument([part])
-            if min(traders, default=None) in self._names:
+            if min(traders, default=None) in self._roster.rules:
                 counters.add(checkpoint.counters)
         for saved in instruments.values():
             saved.check(position)
         self._states.clear()
+        self._outdated.clear()
         self._saved = instruments
+        for row in instruments:
+            self._instrument(row)
         self._open_none_early()
         self._position = position
         self._counters = counters
+        self._roster.decisions()  # of the time before mean nothing here
+        self._roster.go_on(tallies)
+        self._ranks = VolumeRanks()
+        for checkpoint, _ in decoded:
+            for row, (venue, volume) in checkpoint.volumes.items():
+                self._ranks.put(row, venue, volume)
 
     def _decoded(self, blob: bytes) -> tuple[EngineCheckpoint, dict[str, TraderIdentity]]:
         try:
@@ -411,30 +494,51 @@ class Engine:
         for row, saved in self._saved.items():
             state_then = saved.state()
             carried[row] = Carried(state_then.matched, state_then.signalled)
-        carried |= {row: state.carried() for row, state in self._states.items() if state is not None}
-        intervals = {interval_of(column) for rule in self._rules.values() for column in rule.plan.columns}
+        for row in [*self._states, *self._outdated]:
+            state = self._state_to_look_at(row)
+            if state is not None:
+                carried[row] = state.carried()
+        intervals = {interval_of(column) for column in self._roster.needed}
         self._states.clear()
+        self._outdated.clear()
         self._saved.clear()
         self._open_none_early()
+        self._ranks = VolumeRanks()
+        for row, view in rows.items():
+            self._ranks.put(row, self._instrument(row).venue, view.quote_volume_24h)
         for row, view in rows.items():
             layout = self._layout(row)
             if layout is not None:
                 kept = carried.get(row, Carried([], {}))
-                state = resynchronised(self._instrument(row).key, view, intervals, layout.names, kept)
-                packed = msgspec.Raw(ENCODER.encode(state))
-                self._saved[row] = SavedInstrument([(self._names, packed)])
+                resynced = resynchronised(
+                    self._instrument(row).key, view, intervals, layout.names, kept, self._ranks.rank(row)
+                )
+                self._saved[row] = SavedInstrument([(self._roster.names, msgspec.Raw(ENCODER.encode(resynced)))])
         self._position = position
         self._counters.resyncs += 1
 
     def statistics(self) -> EngineStatistics:
         """Return what the engine has done and holds."""
         return EngineStatistics(
-            traders=len(self._rules),
-            columns=self._columns.shared,
-            instruments=len(self._saved) + sum(state is not None for state in self._states.values()),
+            traders=len(self._roster.rules),
+            columns=self._roster.shared_columns,
+            instruments=len(self._saved) + len(self._outdated) + len(self._open_states()),
             position=self._position,
-            **msgspec.structs.asdict(self._counters),
+            looks=sum(state.looks for state in [*self._open_states(), *self._outdated.values()]),
+            **msgspec.structs.asdict(self._counted()),
         )
+
+    def _counted(self) -> Counters:
+        self._counters.evaluations += self._roster.decisions()
+        return self._counters
+
+    def trader_statistics(self) -> dict[str, TraderStatistics]:
+        """Return what each trader has done, by name; what it did in other engines before is among it."""
+        shares = self._roster.shares()
+        return {
+            name: TraderStatistics(decided, matches, signals, round(shares[name] * self._busy_ns))
+            for name, (decided, matches, signals) in self._roster.tallies().items()
+        }
 
 
 def _known(value: float) -> float | None:
@@ -443,4 +547,4 @@ def _known(value: float) -> float | None:
 
 def _identity(spec: TraderSpec) -> TraderIdentity:
     """Return what a trader's match state depends on."""
-    return spec.revision, spec.rule, spec.when, spec.interval
+    return spec.revision, spec.rule, spec.when, spec.interval, spec.requires_live

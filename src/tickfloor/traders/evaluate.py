@@ -9,8 +9,9 @@ come without ``not`` (see ``language/negate.py``), so an unknown operand simply 
 
 from collections.abc import Callable
 
-from tickfloor.indicators.atr import true_range
+from tickfloor.indicators.protocol import NAN
 from tickfloor.traders.language.fold import ARITHMETIC, CALCULATIONS
+from tickfloor.traders.language.negate import without_not
 from tickfloor.traders.language.nodes import (
     All,
     Any,
@@ -21,18 +22,20 @@ from tickfloor.traders.language.nodes import (
     Comparison,
     Condition,
     Cross,
+    Formula,
     IndicatorValue,
     Market,
     Negative,
     Number,
     NumberNode,
     QualityIs,
-    TrueRange,
-    operands,
+    Truth,
 )
 
 Frame = list[float]
 Value = Callable[[Frame], float]
+ColumnValue = Callable[[Frame, Frame], float]
+"""A computed column from the frames of a bar and of the bar before."""
 Test = Callable[[Frame, Frame], bool]
 Slots = Callable[[NumberNode], int]
 
@@ -51,12 +54,24 @@ def value_of(node: NumberNode, slot_of: Slots) -> Value:
             function = CALCULATIONS[name]
             values = [value_of(operand, slot_of) for operand in several]
             return lambda frame: function(*[value(frame) for value in values])
-        case TrueRange():
-            high, low, previous_close = (slot_of(operand) for operand in operands(node))
-            return lambda frame: true_range(frame[high], frame[low], frame[previous_close])
         case _:
             slot = slot_of(node)
             return lambda frame: frame[slot]
+
+
+def column_value(node: NumberNode, slot_of: Slots) -> ColumnValue:
+    """Return the function that computes a column which is no indicator."""
+    match node:
+        case Truth(condition=condition):
+            holds = test_of(condition, slot_of, slot_of)
+            holds_not = test_of(without_not(condition, negated=True), slot_of, slot_of)
+            return lambda now, then: 1.0 if holds(now, then) else 0.0 if holds_not(now, then) else NAN
+        case Formula(expression=expression):
+            value = value_of(expression, slot_of)
+            return lambda now, _: value(now)
+        case _:
+            value = value_of(node, slot_of)
+            return lambda now, _: value(now)
 
 
 def _arithmetic(node: Arithmetic, slot_of: Slots) -> Value:

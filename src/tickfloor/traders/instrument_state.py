@@ -1,7 +1,7 @@
 """One instrument in one engine: what its records have made of its columns, and which traders match."""
 
-from collections.abc import Collection
-from itertools import compress
+from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -10,7 +10,7 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import LABELS, Interval
 from tickfloor.contracts.records import Flag, Kind, Side, StatsPart
 from tickfloor.indicators.protocol import LIMIT, NAN
-from tickfloor.market.bars import FormingBars
+from tickfloor.market.bars import CLOSE, OPEN, FormingBars, add_trade
 from tickfloor.traders.checkpoint import (
     ENCODER,
     LANE_DECODER,
@@ -20,14 +20,22 @@ from tickfloor.traders.checkpoint import (
     LaneState,
     LateTrade,
 )
-from tickfloor.traders.evaluate import Frame
-from tickfloor.traders.lane import Frames, Lane
+from tickfloor.traders.clock import MINUTE_NS, time_of
+from tickfloor.traders.evaluate import Value
+from tickfloor.traders.forming_fields import FormingFields
+from tickfloor.traders.frames import Frames
+from tickfloor.traders.groups import Moment
+from tickfloor.traders.lane import Lane
+from tickfloor.traders.lane_program import LaneProgram
 from tickfloor.traders.language.vocabulary import Input, MarketColumn
 from tickfloor.traders.late_trades import add_to_forming, note_revised
-from tickfloor.traders.layout import LaneProgram, Layout
+from tickfloor.traders.layout import Layout
+from tickfloor.traders.matching.matches import Matches
 from tickfloor.traders.merge import merged_lanes
 from tickfloor.traders.resync import Carried, unpacked
+from tickfloor.traders.rule import Rule
 from tickfloor.traders.statistics import Counters
+from tickfloor.traders.watch import Watch
 
 INTERVALS = tuple(Interval)
 
@@ -53,7 +61,18 @@ _QUOTE_COLUMNS = (
 )
 _TRADE_COLUMNS = (MarketColumn.LAST, MarketColumn.LAST_QTY, MarketColumn.CUMULATIVE_DELTA)
 _PRICE_COLUMNS = (MarketColumn.OPEN_24H, MarketColumn.HIGH_24H, MarketColumn.LOW_24H, MarketColumn.CHANGE_24H)
-_VOLUME_COLUMNS = (MarketColumn.VOLUME_24H, MarketColumn.QUOTE_VOLUME_24H, MarketColumn.TRADES_24H)
+_VOLUME_COLUMNS = (
+    MarketColumn.VOLUME_24H,
+    MarketColumn.QUOTE_VOLUME_24H,
+    MarketColumn.TRADES_24H,
+    MarketColumn.VOLUME_RANK,
+)
+
+
+Others = Callable[[str], "InstrumentState | None"]
+"""Gives the state of another instrument by its ``venue:symbol``, or None while it has not been seen."""
+
+_by_name = attrgetter("spec.name")
 
 
 class InstrumentState:
@@ -66,11 +85,13 @@ class InstrumentState:
     Attributes:
         skip_through: records up to this sequence are contained in the state already.
         frames: the columns.
+        rank: the instrument's place by volume, to be shown with its next volumes.
     """
 
     __slots__ = (
-        "_closed_until_ms", "_counters", "_event", "_forming", "_instrument", "_lanes", "_last_ts", "_layout",
-        "_market", "_matched", "_packed", "_signalled", "_since", "_waiting", "frames", "skip_through",
+        "_closed_until_ms", "_counters", "_event", "_fields", "_forming", "_instrument", "_lanes", "_last_ts",
+        "_latest", "_layout", "_market", "_matches", "_minute_of_clock", "_others", "_packed", "_signalled", "_since",
+        "_watch", "frames", "rank", "skip_through",
     )  # fmt: skip
 
     def __init__(
@@ -82,32 +103,36 @@ class InstrumentState:
         known: Collection[str] = (),
         *,
         since: int = 0,
+        others: Others = lambda _: None,
     ) -> None:
         self._instrument = instrument
-        self._layout = layout
+        self._others = others
+        self._minute_of_clock = NEVER
         self._counters = counters
         self.skip_through = -1
-        self.frames = Frames(layout.width, layout.unwatched)
+        self.rank = NAN
         self._packed: msgspec.Raw | None = None
         self._since = since
         self._forming = FormingBars()
+        self._fields: FormingFields | None = None
+        """None while a forming bar is not shown"""
         self._closed_until_ms = [NEVER] * len(Interval)
         """end of the last closed bar per interval: a late trade before it that revised nothing came too late"""
         self._event = EventState()
         self._last_ts = NEVER
+        self._latest = NEVER
+        """latest venue time of any record"""
         self._market = [NAN] * len(MarketColumn)
-        self._matched = [False] * len(layout.rules)
+        self._market[MarketColumn.CUMULATIVE_DELTA] = 0.0
         self._signalled: dict[str, int] = {}
-        self._set(MarketColumn.CUMULATIVE_DELTA, 0.0)
+        self.frames = Frames()
         self._lanes: dict[Interval, Lane] = {}
-        self._waiting = set(layout.per_tick)
-        """per-tick rules to decide at the next record of one of their inputs, whatever it changes"""
+        self._matches: dict[Moment, Matches] = {}
         if saved is not None:
-            self._restore(saved, known)
-        else:
-            for interval, program in layout.programs.items():
-                self._lanes[interval] = Lane(program, self.frames)
-        self.frames.watches = layout.watches
+            self._restore(saved)
+        self._follow(layout, saved)
+        if saved is not None:
+            self._restore_matches(saved, known)
 
     @property
     def instrument(self) -> Instrument:
@@ -118,6 +143,56 @@ class InstrumentState:
     def layout(self) -> Layout:
         """The traders of this instrument."""
         return self._layout
+
+    # Traders
+
+    def _follow(self, layout: Layout, saved: InstrumentCheckpoint | None = None, looks: int = 0) -> None:
+        """Compute and watch what these traders need."""
+        self._layout = layout
+        frames = self.frames
+        frames.widen(layout.width)
+        for interval, program in layout.programs.items():
+            if interval in self._lanes:
+                self._lanes[interval].conform(program)
+            else:
+                state = None if saved is None else self._lane_state(program, saved)
+                self._lanes[interval] = Lane(program, frames, state)
+        self._lanes = {interval: self._lanes[interval] for interval in layout.programs}
+        for slot, with_price, with_volume in layout.leaves:
+            frames.set_reach(slot, with_price, with_volume)
+        for column, slots in enumerate(layout.market):
+            for slot in slots:
+                frames.now[slot] = self._market[column]
+        self._watch = Watch(layout, frames, looks)
+        self._show_forming()
+        for moment, part in layout.parts.items():
+            matches = self._matches.get(moment)
+            if matches is None:
+                matches = self._matches[moment] = Matches(part.index)
+            matches.apply_to(part.places)
+            if moment is not None:  # decided at its close, however it stands
+                matches.waiting = 0
+
+    def conform(self, layout: Layout) -> None:
+        """Go on with other traders; those that stay are not disturbed, and new ones start unknown."""
+        old, new = self._layout.programs, layout.programs
+        kept = {slot for program in new.values() for slot in program.slots}
+        held = {key: slot for program in new.values() for key, slot in zip(program.keys, program.slots, strict=True)}
+        for program in old.values():
+            for key, slot in zip(program.keys, program.slots, strict=True):
+                if slot not in kept or held.get(key) != slot:
+                    self.frames.give_up(slot)
+        self._packed = None
+        self._minute_of_clock = NEVER
+        self._follow(layout, looks=self._watch.looks)
+
+    def forget(self, moment: Moment, places: int, names: Iterable[str]) -> None:
+        """Let go of traders that are gone, before others take their places."""
+        self._packed = None
+        if moment in self._matches:
+            self._matches[moment].forget(places)
+        for name in names:
+            self._signalled.pop(name, None)
 
     # Records
 
@@ -134,7 +209,7 @@ class InstrumentState:
             if code == StatsPart.PRICES:
                 self._show(Input.PRICES_24H, _PRICE_COLUMNS, (a, b, c, d))
             else:
-                self._show(Input.VOLUMES_24H, _VOLUME_COLUMNS, (a, b, c))
+                self._show(Input.VOLUMES_24H, _VOLUME_COLUMNS, (a, b, c, self.rank))
         elif kind == _BAR_CLOSE:
             self._bar_close(INTERVALS[code], ts_event // 1_000_000)
         elif kind == _BAR_REVISED:
@@ -142,43 +217,86 @@ class InstrumentState:
         elif kind == _QUALITY:
             self._show(Input.QUALITY, (MarketColumn.QUALITY,), (float(code) if code else NAN,))
 
-    def _set(self, column: int, value: float) -> None:
-        if not -LIMIT < value < LIMIT:
-            value = NAN
+    def _set(self, column: int, value: float) -> None:  # hot path
         self._market[column] = value
-        for slot in self._layout.market[column]:
-            self.frames.show(slot, value)
+        self._shown(column)
+
+    def _shown(self, column: int) -> None:  # hot path
+        """Show a market column, if anybody looks at it and it has changed."""
+        slots = self._layout.market[column]
+        if slots:
+            value = self._market[column]
+            if not -LIMIT < value < LIMIT:
+                value = NAN
+            now = self.frames.now
+            if value != now[slots[0]]:
+                for slot in slots:
+                    now[slot] = value
+                self._watch.market_changed(column)
 
     def _show(self, input_: Input, columns: tuple[MarketColumn, ...], values: tuple[float, ...]) -> None:
+        self.frames.tick += 1
         for column, value in zip(columns, values, strict=True):
             self._set(column, value)
         self._event.inputs |= int(input_)
-        for lane in self._lanes.values():
-            lane.refresh_on(input_)
 
     def _trade(self, side: int, flags: int, ts_event: int, price: float, qty: float) -> None:  # hot path
         if not -LIMIT < price * qty < LIMIT:
             self._counters.malformed += 1
             return
+        self.frames.tick += 1
+        market = self._market
         if side == _BUY:
-            self._set(_CUMULATIVE_DELTA, self._market[_CUMULATIVE_DELTA] + qty)
+            market[_CUMULATIVE_DELTA] += qty
         elif side == _SELL:
-            self._set(_CUMULATIVE_DELTA, self._market[_CUMULATIVE_DELTA] - qty)
+            market[_CUMULATIVE_DELTA] -= qty
         if ts_event >= self._last_ts:
             self._last_ts = ts_event
-            self._set(_LAST, price)
-            self._set(_LAST_QTY, qty)
+            market[_LAST] = price
+            market[_LAST_QTY] = qty
+        for column in self._layout.of_trades:
+            self._shown(column)
         ts_ms = ts_event // 1_000_000
         self._event.inputs |= _TRADE_INPUT
         if flags & _LATE:
             self._event.late = LateTrade(ts_ms, price, qty, side == _BUY)
             return
+        minute = self._forming.minute
+        if minute is None or self._fields is None:
+            self._forming.add_trade(ts_ms, price, qty, side == _BUY)
+            self._show_forming()
+            self._watch.traded(price, qty)
+            return
+        opened = minute[OPEN]
+        add_trade(minute, ts_ms, price, qty, side == _BUY)
+        now = self.frames.now
+        self._fields.show_sums(now, minute)
+        self._fields.show_price(now, minute)
+        if minute[OPEN] != opened:  # by a trade that came late within its minute
+            self._show_forming()
+            self._watch.all_changed()
+        self._watch.traded(price, qty)
+
+    def _show_forming(self) -> None:
+        """Show the forming bars where columns still show closed ones, and look at everything."""
+        fields = []
         forming = self._forming
-        forming.add_trade(ts_ms, price, qty, side == _BUY)
+        self.frames.tick += 1
         for interval, lane in self._lanes.items():
             bar = forming.forming(interval)
-            assert bar is not None
-            lane.refresh(bar)
+            if bar is not None:
+                if not lane.is_forming:
+                    self._watch.lane_changed(interval)
+                lane.start(bar)
+                part = forming.closed_part[interval]
+                fields += [(slot, field, part) for slot, field in lane.fields]
+        self._fields = None if forming.minute is None else FormingFields(fields)
+
+    @property
+    def _price(self) -> float:
+        """The close of the forming minute: what ranges of prices are counted from."""
+        minute = self._forming.minute
+        return NAN if minute is None else minute[CLOSE]
 
     def _bar_close(self, interval: Interval, end_ms: int) -> None:
         self._closed_until_ms[interval] = end_ms
@@ -187,10 +305,13 @@ class InstrumentState:
         except LookupError:  # the bar's trades came before this engine began
             self._counters.bars_missed += 1
             return
+        self._fields = None
         lane = self._lanes.get(interval)
         if lane is not None:
             lane.close(bar)
-        self._waiting.update(self._layout.crossed[interval])
+        self._watch.lane_changed(interval)
+        per_tick = self._matches[None]
+        per_tick.waiting |= per_tick.index.crossing[interval] & per_tick.places
         self._event.closed.append(interval)
 
     def _bar_revised(self, interval: Interval) -> None:
@@ -206,79 +327,133 @@ class InstrumentState:
 
     # Decisions
 
-    def decide(self, ts_event: int) -> list[int]:  # hot path
+    def decide(self, ts_event: int) -> list[Rule]:  # hot path
         """End the event: return the traders, in order of name, that give a signal at this venue time."""
         event = self._event
+        layout = self._layout
+        if ts_event > self._latest:
+            self._latest = ts_event
+        if layout.clocks:
+            self._show_time(ts_event)
+        if layout.elsewhere:
+            self._show_others()
         if event.late is not None:
             self._end_late(event.late)
             return []
-        new: list[int] = []
-        if event.inputs:
-            self._decide_touched(event.inputs, new)
+        new: list[Rule] = []
+        inputs = event.inputs
+        if inputs:
             event.inputs = 0
+            part = layout.per_tick
+            layout.tally[None, inputs] += 1
+            watch, matches = self._watch, self._matches[None]
+            ready = matches.ready(inputs) if matches.waiting else False
+            if watch.look(self._price) or ready:
+                found = matches.decide(watch.bits)
+                if found:
+                    new = part.index.at(found)
         if event.closed:
-            frames = self.frames
-            for lane in self._lanes.values():
-                if lane.interval in event.closed:
-                    lane.note_after()
-            for interval in event.closed:
-                self._test(self._layout.at_close[interval], frames.closed, frames.before, new)
+            self._decide_closed(event.closed, new)
             event.closed = []
-        return [index for index in sorted(new) if self._signals(index, ts_event)] if new else new
+        if not new:
+            return new
+        new.sort(key=_by_name)
+        return [rule for rule in new if self._signals(rule, ts_event)]
 
-    def _decide_touched(self, inputs: int, new: list[int]) -> None:  # hot path
+    def _show_time(self, ts_event: int) -> None:
+        minute = max(ts_event, self._latest) // MINUTE_NS  # what comes late does not turn the clock back
+        if minute != self._minute_of_clock:
+            self._minute_of_clock = minute
+            frames = self.frames
+            for slot, clock in self._layout.clocks:
+                frames.now[slot] = frames.closed[slot] = time_of(clock, minute)
+            self._watch.look_also_at(self._layout.on_clock)
+
+    def _show_others(self) -> None:
+        """Show columns of other instruments as they stand."""
         frames = self.frames
-        due = frames.touched
-        if self._waiting:
-            of_rule = self._layout.inputs
-            ready = {index for index in self._waiting if of_rule[index] & inputs}
-            self._waiting -= ready
-            due |= ready
-        if due:
-            self._test(due, frames.now, frames.closed, new)
-            due.clear()
+        frames.tick += 1
+        for slot, name, other_slot in self._layout.elsewhere:
+            other = self._others(name if ":" in name else f"{self._instrument.venue}:{name}")
+            if other is None:
+                frames.now[slot] = frames.closed[slot] = NAN
+            else:
+                other.frames.refresh(other.layout.chain(other_slot))
+                frames.now[slot] = other.frames.now[other_slot]
+                frames.closed[slot] = other.frames.closed[other_slot]
+        self._watch.look_also_at(self._layout.on_elsewhere)
 
-    def _test(self, due: Collection[int], current: Frame, previous: Frame, new: list[int]) -> None:  # hot path
-        tests = self._layout.tests
-        matched = self._matched
-        for index in due:
-            holds = tests[index](current, previous)
-            if holds is not matched[index]:
-                matched[index] = holds
-                if holds:
-                    new.append(index)
-        self._counters.evaluations += len(due)
+    def _decide_closed(self, closed: list[int], new: list[Rule]) -> None:
+        frames = self.frames
+        for lane in self._lanes.values():
+            if lane.interval in closed:
+                lane.note_after()
+        for interval in closed:
+            part = self._layout.at_close.get(INTERVALS[interval])
+            if part is not None and part.places:
+                self._layout.tally[part.moment, 0] += 1
+                found = self._matches[part.moment].decide(part.bits(frames.closed, frames.before))
+                if found:
+                    new += part.index.at(found)
 
-    def _signals(self, index: int, ts_event: int) -> bool:
-        spec = self._layout.rules[index].spec
+    def _signals(self, rule: Rule, ts_event: int) -> bool:
+        spec = rule.spec
         self._counters.matches += 1
+        rule.matches += 1
         if spec.cooldown_ns and ts_event - self._signalled.get(spec.name, NEVER) < spec.cooldown_ns:
             self._counters.cooled_down += 1
             return False
         if spec.cooldown_ns:
             self._signalled[spec.name] = ts_event
+        rule.signals += 1
         return True
+
+    def values(self, rule: Rule) -> list[float]:
+        """Return the columns that a signal of this trader carries, as they stand; NaN where unknown."""
+        frames = self.frames
+        if rule.at_close:
+            return [frames.closed[slot] for _, slot in rule.values]
+        for _, slot in rule.values:
+            frames.refresh(self._layout.chain(slot))
+        return [frames.now[slot] for _, slot in rule.values]
+
+    def value(self, slots: Sequence[int], value: Value) -> float:
+        """Return what is computed from these columns as they are now; NaN while unknown."""
+        self.frames.refresh(slots)
+        return value(self.frames.now)
+
+    @property
+    def looks(self) -> int:
+        """How often a threshold or a comparison was looked at."""
+        return self._watch.looks
 
     def _end_late(self, late: LateTrade) -> None:
         """Finish a late trade: columns and matches follow, no signal is given or taken back."""
         add_to_forming(self._forming, late, self._closed_until_ms, self._event.revised)
         self._event = EventState()
         self._show_forming()
-        self._match_silently(self._layout.per_tick, self._layout.at_close_alone)
-        self.frames.touched.clear()
-        self._waiting.clear()
+        self._watch.all_changed()
+        self._counters.evaluations += self._layout.per_tick.count
+        for interval, part in self._layout.at_close.items():
+            alone = part.places & self._layout.alone[interval]
+            self._counters.evaluations += alone.bit_count()
+            self._match_silently(interval, alone)
+        self._match_silently(None, self._layout.per_tick.places)
+        self._matches[None].waiting = 0
 
-    def _show_forming(self) -> None:
-        for interval, lane in self._lanes.items():
-            bar = self._forming.forming(interval)
-            if bar is not None:
-                lane.refresh(bar)
+    def _match_silently(self, moment: Moment, places: int) -> None:
+        matches = self._matches[moment]
+        holding = self._holding(moment)
+        matches.matched = (matches.matched & ~places) | (holding & places)
 
-    def _match_silently(self, per_tick: Collection[int], at_close: Collection[int]) -> None:
+    def _holding(self, moment: Moment) -> int:
+        """Return the places of the traders whose rule holds on the present columns."""
         frames = self.frames
-        silent: list[int] = []
-        self._test(per_tick, frames.now, frames.closed, silent)
-        self._test(at_close, frames.closed, frames.before, silent)
+        if moment is not None:
+            return self._layout.at_close[moment].holding(frames.closed, frames.before)
+        for chain in self._layout.chains:
+            frames.refresh(chain)
+        return self._layout.per_tick.holding(frames.now, frames.closed)
 
     # State
 
@@ -290,13 +465,13 @@ class InstrumentState:
 
     def _checkpoint(self) -> InstrumentCheckpoint:
         forming = self._forming
-        names = self._layout.names
         return InstrumentCheckpoint(
             key=self._instrument.key,
             since=self._since,
             skip_through=self.skip_through,
             market=self._market,
             last_ts=self._last_ts,
+            latest=self._latest,
             minute=forming.minute,
             closed_part=forming.closed_part,
             closed_until_ms=self._closed_until_ms,
@@ -306,8 +481,7 @@ class InstrumentState:
             signalled=self._signalled,
             replay={},
             silent=[],
-            # What is touched in an unfinished event, its inputs will have decided as well.
-            waiting=[names[index] for index in sorted(self._waiting | self.frames.touched)],
+            waiting=self._matches[None].names(self._matches[None].waiting),
         )
 
     def carried(self) -> Carried:
@@ -315,20 +489,13 @@ class InstrumentState:
         return Carried(self._names_matched(), dict(self._signalled))
 
     def _names_matched(self) -> list[str]:
-        return list(compress(self._layout.names, self._matched))
+        return sorted(name for matches in self._matches.values() for name in matches.names(matches.matched))
 
-    def matches_now(self, wanted: Collection[str]) -> dict[str, bool]:
-        """Return whether each of the wanted traders matches the present columns, by name; this decides nothing."""
-        frames = self.frames
-        return {
-            rule.spec.name: rule.test(frames.closed, frames.before)
-            if rule.at_close
-            else rule.test(frames.now, frames.closed)
-            for rule in self._layout.rules
-            if rule.spec.name in wanted
-        }
+    def matches_now(self, moment: Moment) -> int:
+        """Return the places of the traders whose rule holds on the present columns; this decides nothing."""
+        return self._holding(moment) if moment is None or moment in self._layout.at_close else 0
 
-    def _restore(self, saved: InstrumentCheckpoint, known: Collection[str]) -> None:
+    def _restore(self, saved: InstrumentCheckpoint) -> None:
         if saved.key != self._instrument.key:
             raise CheckpointError(
                 f"the checkpoint's row {self._instrument.id} is {saved.key}, here it is {self._instrument.key}; "
@@ -337,27 +504,25 @@ class InstrumentState:
         self._since = saved.since
         self.skip_through = saved.skip_through
         self._last_ts = saved.last_ts
-        for column, value in zip(MarketColumn, saved.market, strict=True):
-            self._set(column, value)
+        self._latest = saved.latest
+        self._market = [value if -LIMIT < value < LIMIT else NAN for value in saved.market]
         self._forming.minute = saved.minute
         self._forming.closed_part = saved.closed_part
         self._closed_until_ms = saved.closed_until_ms
-        for interval, program in self._layout.programs.items():
-            self._lanes[interval] = Lane(program, self.frames, self._lane_state(program, saved))
-        self._show_forming()
         self._event = saved.event
-        places = self._layout.places
-        for name in saved.matched:
-            if name in places:
-                self._matched[places[name]] = True
-        self._signalled = {name: at for name, at in saved.signalled.items() if name in places}
-        undecided = (places.keys() - known).union(saved.waiting)
-        self._waiting &= {place for name in undecided if (place := places.get(name)) is not None}
+
+    def _restore_matches(self, saved: InstrumentCheckpoint, known: Collection[str]) -> None:
+        for matches in self._matches.values():
+            matches.matched = matches.index.bits(saved.matched) & matches.places
+        per_tick = self._matches[None]
+        bits = per_tick.index.bits
+        per_tick.waiting = per_tick.places & (~bits(known) | bits(saved.waiting))
+        names = {name for matches in self._matches.values() for name in matches.index.places}
+        self._signalled = {name: at for name, at in saved.signalled.items() if name in names}
         if saved.silent:
-            silent = {places[name] for name in saved.silent if name in places}
-            self._match_silently(
-                silent.intersection(self._layout.per_tick), silent.intersection(self._layout.at_close_alone)
-            )
+            self._match_silently(None, self._matches[None].index.bits(saved.silent) & self._matches[None].places)
+            for interval, alone in self._layout.alone.items():
+                self._match_silently(interval, self._matches[interval].index.bits(saved.silent) & alone)
 
     def _lane_state(self, program: LaneProgram, saved: InstrumentCheckpoint) -> LaneState | None:
         label = LABELS[program.interval]
@@ -367,5 +532,8 @@ class InstrumentState:
         if bars is None:
             return state
         lane = Lane(program, self.frames)
-        lane.replay(unpacked(bars), trimmed=bars.trimmed)
+        # A rule that wants live data would otherwise forget its match, and signal it again.
+        quality = self._market[MarketColumn.QUALITY]
+        taken_for = dict.fromkeys(self._layout.market[MarketColumn.QUALITY], quality)
+        lane.replay(unpacked(bars), trimmed=bars.trimmed, taken_for=taken_for)
         return lane.state() if state is None else merged_lanes([state, lane.state()])

@@ -1,101 +1,99 @@
 """The closed bars and columns of one interval of one instrument."""
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 
-from tickfloor.contracts.bars import BAR_WORDS, Bar
+from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.intervals import Interval
 from tickfloor.indicators.catalogue import INDICATORS
 from tickfloor.indicators.protocol import NAN, REVISABLE_BARS, Indicator
-from tickfloor.market.bars import BUY_VOLUME, START_MS, VOLUME, revise, start_of
+from tickfloor.market.bars import START_MS, revise, start_of
 from tickfloor.traders.checkpoint import ENCODER, LaneState, LateTrade
-from tickfloor.traders.evaluate import Frame
-from tickfloor.traders.language.vocabulary import DELTA, Input
-from tickfloor.traders.layout import IndicatorStep, LaneProgram, ValueStep, Watch
+from tickfloor.traders.forming_fields import bar_value
+from tickfloor.traders.frames import FRAME, Frames
+from tickfloor.traders.lane_program import IndicatorStep, LaneProgram, ValueStep
 
 FRAMES = REVISABLE_BARS + 2
 """Columns at closed bars that are kept: after taking back the most, the last and the one before are still there."""
 
-Step = tuple[int, int, Callable[..., float], Callable[..., float]]
-"""Slot, slot of the input (-1: the whole frame), the function for the forming bar, the function for a closed one."""
-
-
-class Frames:
-    """An instrument's columns now, at the last closed bar and at the one before, and who watches them."""
-
-    __slots__ = ("before", "closed", "now", "touched", "watches")
-
-    def __init__(self, width: int, watches: list[Watch | None]) -> None:
-        self.now: Frame = [NAN] * width
-        self.closed: Frame = [NAN] * width
-        self.before: Frame = [NAN] * width
-        self.watches = watches
-        self.touched: set[int] = set()
-        """rules to decide, by their index in the layout"""
-
-    def show(self, slot: int, value: float) -> None:
-        """Put a value into the frame of now and note whom the change concerns."""
-        old = self.now[slot]
-        if value != old and (value == value or old == old):
-            self.now[slot] = value
-            watch = self.watches[slot]
-            if watch is not None:
-                watch.touch(old, value, self.touched)
-
-
-def bar_value(bar: Bar, field: int) -> float:
-    """Return a field of a bar, or one derived from its fields."""
-    if field < BAR_WORDS:
-        return bar[field]
-    sold = bar[VOLUME] - bar[BUY_VOLUME]
-    return bar[BUY_VOLUME] - sold if field == DELTA else sold
+Step = tuple[int, int, Callable[..., float]]
+"""Slot of a computed column, slot of its input, and the function that commits a closed bar."""
 
 
 class Lane:
-    """Columns of one interval: closed ones bar by bar, the forming one at every record.
+    """Columns of one interval, closed bar by closed bar.
 
     While nothing is forming, the columns keep showing the bar that closed last.
+
+    Attributes:
+        is_forming: whether the columns of the current bar show one that is forming.
     """
 
     __slots__ = (
-        "_bars",
-        "_closes",
-        "_columns",
-        "_frames",
-        "_indicators",
-        "_noted_places",
-        "_packed",
-        "_program",
-        "_shows_forming",
-        "_since",
-        "_steps",
-        "_trimmed",
-    )
+        "_bars", "_closes", "_columns", "_frames", "_indicators", "_noted_places", "_packed", "_program", "_since",
+        "_steps", "_trimmed", "is_forming",
+    )  # fmt: skip
 
     def __init__(self, program: LaneProgram, frames: Frames, state: LaneState | None = None) -> None:
-        self._packed: bytes | None = None
-        self._program = program
         self._frames = frames
+        self._packed: bytes | None = None
         self._bars: list[Bar] = [array("d", bar).tolist() for bar in state.bars] if state else []
         self._trimmed = state.trimmed if state else False
-        self._columns = _rows(program.keys, state) if state else []
         self._closes = state.closes if state else 0
-        begun = dict(zip(state.keys, state.since, strict=True)) if state else {}
-        self._since = [begun.get(key, self._closes) for key in program.keys]
-        self._noted_places = [program.slots.index(slot) for slot, _ in (*program.noted, *program.noted_after)]
         self._indicators: dict[str, Indicator] = {}
-        self._steps = [self._step(step, state) for step in program.steps]
-        self._shows_forming = False
+        self._columns = [array("d", row) for row in state.rows] if state else []
+        self.is_forming = False
+        self._compute(program, _held(state) if state else {}, state.indicators if state else {})
+
+    def _compute(self, program: LaneProgram, held: "dict[str, tuple[int, int]]", packed: dict[str, bytes]) -> None:
+        """Compute these columns from here on; ``held`` says where a column lay in a row, and when it began."""
+        self._packed = None
+        self._program = program
+        places = [held[key][0] if key in held else -1 for key in program.keys]
+        if places != list(range(len(held))):
+            self._columns = [
+                array("d", [row[place] if place >= 0 else NAN for place in places]) for row in self._columns
+            ]
+        self._since = [held[key][1] if key in held else self._closes for key in program.keys]
+        noted = [slot for slot, _, _ in program.noted] + [slot for slot, _ in program.noted_after]
+        self._noted_places = [program.slots.index(slot) for slot in noted]
+        kept, self._indicators = self._indicators, {}
+        self._steps = [self._step(step, kept, packed) for step in program.steps]
         self._show_closed()
 
-    def _step(self, step: IndicatorStep | ValueStep, state: LaneState | None) -> Step:
+    def conform(self, program: LaneProgram) -> None:
+        """Compute other columns from here on; what both have goes on, and what is new begins with the next bar."""
+        if (program.keys, program.slots) == (self._program.keys, self._program.slots):
+            self._program = program
+            return
+        held = {key: (place, self._since[place]) for place, key in enumerate(self._program.keys)}
+        self._compute(program, held, {})
+
+    def _step(self, step: IndicatorStep | ValueStep, kept: dict[str, Indicator], packed: dict[str, bytes]) -> Step:
+        frames = self._frames
         if isinstance(step, ValueStep):
-            return (step.slot, -1, step.value, step.value)
-        indicator = INDICATORS[step.function](step.period)
-        if state and step.key in state.indicators:
-            indicator.restore(state.indicators[step.key])
+            value = step.value
+            frames.compute(step.slot, FRAME, lambda now: value(now, frames.closed))
+            return (step.slot, FRAME, lambda closed: value(closed, frames.before))
+        indicator = kept.get(step.key)
+        if indicator is None:
+            indicator = INDICATORS[step.function](*step.parameters)
+            if step.key in packed:
+                indicator.restore(packed[step.key])
         self._indicators[step.key] = indicator
-        return (step.slot, step.source, indicator.value_now, indicator.close)
+        value_now, close = indicator.value_now, indicator.close
+        if len(step.sources) == 1:
+            frames.compute(step.slot, step.sources[0], value_now, indicator)
+            return (step.slot, step.sources[0], close)
+        several = itemgetter(*step.sources)
+        frames.compute(step.slot, FRAME, lambda now: value_now(*several(now)), indicator)
+        return (step.slot, FRAME, lambda closed: close(*several(closed)))
+
+    @property
+    def fields(self) -> list[tuple[int, int]]:
+        """Slot and field of the columns of the current bar."""
+        return self._program.fields
 
     @property
     def interval(self) -> Interval:
@@ -120,37 +118,23 @@ class Lane:
             indicators={key: indicator.state() for key, indicator in self._indicators.items()},
         )
 
-    def refresh(self, bar: Bar) -> None:  # hot path
-        """Show the forming bar."""
-        frames = self._frames
-        now = frames.now
+    def start(self, bar: Bar) -> None:
+        """Show the forming bar instead of the one that closed last."""
+        self.is_forming = True
+        now = self._frames.now
         for slot, field in self._program.fields:
-            value = bar[field] if field < BAR_WORDS else bar_value(bar, field)
-            if value != now[slot]:
-                frames.show(slot, value)
-        if not self._shows_forming:
-            self._shows_forming = True
-            for slot, field, back in self._program.history:
-                frames.show(slot, self._past(back - 1, field))
-        self._run(self._steps)
-
-    def refresh_on(self, input_: Input) -> None:
-        """Show what a record that is no trade changes: indicators over market columns, while a bar is forming."""
-        if self._shows_forming:
-            self._run([self._steps[index] for index in self._program.steps_on[input_]])
-
-    def _run(self, steps: Sequence[Step]) -> None:  # hot path
-        frames = self._frames
-        now = frames.now
-        for slot, source, value_now, _ in steps:
-            value = value_now(now if source < 0 else now[source])
-            if value != now[slot]:
-                frames.show(slot, value)
+            now[slot] = bar_value(bar, field)
+        for slot, field, back in self._program.history:
+            now[slot] = self._past(back - 1, field)
+        self._frames.release(slot for slot, _, _ in self._steps)
 
     def close(self, bar: Bar) -> None:
         """Commit a closed bar; how market columns and those of other intervals stand at this moment belongs to it."""
-        now, program = self._frames.now, self._program
-        self._commit(bar, [*(now[source] for _, source in program.noted), *(NAN for _ in program.noted_after)])
+        frames, program = self._frames, self._program
+        for _, _, chain in program.noted:
+            frames.refresh(chain)
+        now = frames.now
+        self._commit(bar, [*(now[source] for _, source, _ in program.noted), *(NAN for _ in program.noted_after)])
         self._show_closed()
 
     def note_after(self) -> None:
@@ -162,14 +146,17 @@ class Lane:
             for place, (slot, source) in zip(self._noted_places[-len(noted_after) :], noted_after, strict=True):
                 closed[slot] = row[place] = closed[source]
 
-    def replay(self, bars: Sequence[Bar], *, trimmed: bool) -> None:
+    def replay(self, bars: Sequence[Bar], *, trimmed: bool, taken_for: Mapping[int, float]) -> None:
         """Commit bars that closed before this lane began; what is noted at a close is not known of them.
 
-        ``trimmed`` says that there were older ones.
+        Args:
+            bars: oldest first.
+            trimmed: whether there were older ones.
+            taken_for: by slot, what is taken for noted all the same.
         """
-        unknown = [NAN] * len(self._noted_places)
+        noted = [taken_for.get(self._program.slots[place], NAN) for place in self._noted_places]
         for bar in bars:
-            self._commit(bar, unknown)
+            self._commit(bar, noted)
         for place in self._noted_places:
             self._since[place] = self._closes
         self._trimmed |= trimmed
@@ -181,14 +168,16 @@ class Lane:
         self._closes += 1
         self._bars.append(bar)
         self._trim()
-        closed = self._frames.closed
+        closed, before = self._frames.closed, self._frames.before
+        for slot in program.slots:
+            before[slot] = closed[slot]
         for slot, field in program.fields:
             closed[slot] = bar_value(bar, field)
         for slot, field, back in program.history:
             closed[slot] = self._past(back, field)
         for place, value in zip(self._noted_places, noted, strict=True):
             closed[program.slots[place]] = value
-        for slot, source, _, close in self._steps:
+        for slot, source, close in self._steps:
             closed[slot] = close(closed if source < 0 else closed[source])
         self._columns.append(array("d", [closed[slot] for slot in program.slots]))
         if len(self._columns) > FRAMES:
@@ -222,8 +211,11 @@ class Lane:
             frames.closed[slot] = last
             frames.before[slot] = previous
             if slot not in noted:
-                frames.show(slot, last)
-        self._shows_forming = False
+                frames.now[slot] = last
+        computed = [slot for slot, _, _ in self._steps]
+        frames.hold(computed)
+        frames.forget_reach(computed)
+        self.is_forming = False
 
     def revise(self, trade: LateTrade) -> bool:
         """Add a late trade to the closed bars and compute the columns anew from there.
@@ -244,6 +236,7 @@ class Lane:
             self._read_history_anew()
             return False
         noted = self._take_back(taken_back)
+        self._show_closed()
         if len(tail) > taken_back:  # a minute that had no trade has its bar now: noted as at the bar before
             noted.insert(0, self._noted(self._columns[-1] if self._columns else None))
         for bar, values in zip(tail, noted, strict=True):
@@ -267,10 +260,5 @@ class Lane:
         return [NAN if row is None else row[place] for place in self._noted_places]
 
 
-def _rows(keys: list[str], state: LaneState) -> "list[array[float]]":
-    """Return saved columns as rows for these keys; a column that was not saved is unknown."""
-    rows = [array("d", row) for row in state.rows]
-    if keys == state.keys:
-        return rows
-    places = {key: place for place, key in enumerate(state.keys)}
-    return [array("d", [row[places[key]] if key in places else NAN for key in keys]) for row in rows]
+def _held(state: LaneState) -> dict[str, tuple[int, int]]:
+    return {key: (place, since) for place, (key, since) in enumerate(zip(state.keys, state.since, strict=True))}

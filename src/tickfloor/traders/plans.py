@@ -23,7 +23,7 @@ class TradersRefusedError(TickfloorError):
         self.refused = refused
 
 
-_plans: dict[tuple[str, str, str], Plan] = {}
+_plans: dict[tuple[str, str, str, bool], Plan] = {}
 """by all that a plan depends on, oldest first; a forked process has those of its parent"""
 
 
@@ -34,7 +34,7 @@ def planned(spec: TraderSpec) -> Plan:
         RuleError: the rule is not valid, or reads no column.
         ValueError: the default interval is not one.
     """
-    text = (spec.rule, spec.when, spec.interval)
+    text = (spec.rule, spec.when, spec.interval, spec.requires_live)
     found = _plans.get(text)
     if found is None:
         found = plan(spec)

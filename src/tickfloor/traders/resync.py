@@ -58,7 +58,12 @@ class Carried:
 
 
 def resynchronised(
-    key: str, view: InstrumentView, intervals: Collection[Interval], traders: Iterable[str], carried: Carried
+    key: str,
+    view: InstrumentView,
+    intervals: Collection[Interval],
+    traders: Iterable[str],
+    carried: Carried,
+    volume_rank: float = NAN,
 ) -> InstrumentCheckpoint:
     """Return the state from which an instrument goes on with its next record.
 
@@ -67,6 +72,7 @@ def resynchronised(
         intervals: those whose closed bars are needed.
         traders: names of its traders; what matches by then is no news.
         carried: what it keeps.
+        volume_rank: its place by volume.
     """
     closed_until = [NEVER] * len(Interval)
     for interval, bars in view.bars.items():
@@ -79,8 +85,9 @@ def resynchronised(
         key=key,
         since=0,
         skip_through=view.sequence,
-        market=[_market(view, column) for column in MarketColumn],
+        market=[_market(view, column, volume_rank) for column in MarketColumn],
         last_ts=view.last_ts_event if view.last == view.last else NEVER,
+        latest=view.last_ts_event if view.last == view.last else NEVER,
         minute=minute and list(minute),
         closed_part=[part and list(part) for part in parts],
         closed_until_ms=closed_until,
@@ -98,8 +105,10 @@ def resynchronised(
     )
 
 
-def _market(view: InstrumentView, column: MarketColumn) -> float:
+def _market(view: InstrumentView, column: MarketColumn, volume_rank: float) -> float:
     match column:
+        case MarketColumn.VOLUME_RANK:
+            return volume_rank
         case MarketColumn.MID:
             return (view.bid + view.ask) / 2.0
         case MarketColumn.SPREAD:

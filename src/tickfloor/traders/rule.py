@@ -1,27 +1,35 @@
-"""One trader as the engine holds it: its spec, its plan, and the test made from them."""
+"""One trader as the engine holds it: its spec, its plan, and where its columns lie."""
 
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.traders.columns import Columns
-from tickfloor.traders.evaluate import test_of
+from tickfloor.traders.language.nodes import NumberNode
 from tickfloor.traders.language.plan import Plan
 
 
 class Rule:
-    """A compiled trader.
+    """A trader whose columns have slots.
 
     Attributes:
+        matches, signals: how often it has become true aloud, and given a signal.
+        decided_before: evaluations of its group on the same inputs before it came, less those it brought with it.
         spec: what the user asked for.
         plan: the checked rule and its columns.
-        test: decides it on a current and a previous frame.
         values: text and slot of every column its signals carry.
         at_close: decided at closes of ``plan.interval`` only.
     """
 
-    __slots__ = ("at_close", "plan", "spec", "test", "values")
+    __slots__ = ("_columns", "at_close", "decided_before", "matches", "plan", "signals", "spec", "values")
 
     def __init__(self, spec: TraderSpec, plan: Plan, columns: Columns) -> None:
+        self._columns = columns
+        self.matches = 0
+        self.signals = 0
+        self.decided_before = 0
         self.spec = spec
         self.plan = plan
-        self.test = test_of(plan.condition, columns.slot, lambda column: columns.slot(plan.stood.get(column, column)))
         self.values = tuple((text, columns.slot(column)) for text, column in plan.shown)
         self.at_close = spec.when == "close"
+
+    def slot_then(self, column: NumberNode) -> int:
+        """Return the slot that shows a column in the frame of a crossing's past."""
+        return self._columns.slot(self.plan.stood.get(column, column))

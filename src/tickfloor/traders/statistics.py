@@ -32,7 +32,8 @@ class EngineStatistics(msgspec.Struct, frozen=True, kw_only=True):
         instruments: instruments of the tape that at least one trader applies to.
         position: next expected sequence.
         records: records read, whether or not a trader applies to their instrument.
-        evaluations: rules tested.
+        looks: thresholds of a column, and comparisons of two, looked at by the instruments that are open.
+        evaluations: rules decided: each at every record of one of its inputs and at every close of its bars.
         matches: rules that became true, aloud.
         signals: signals given.
         cooled_down: matches without a signal because of a cooldown.
@@ -47,6 +48,7 @@ class EngineStatistics(msgspec.Struct, frozen=True, kw_only=True):
     columns: int
     instruments: int
     position: int
+    looks: int
     records: int
     evaluations: int
     matches: int
@@ -57,3 +59,19 @@ class EngineStatistics(msgspec.Struct, frozen=True, kw_only=True):
     bars_missed: int
     malformed: int
     resyncs: int
+
+
+class TraderStatistics(msgspec.Struct, frozen=True):
+    """A trader at one moment.
+
+    Attributes:
+        evaluations: how often it was decided, see :class:`EngineStatistics`.
+        matches: how often it became true, aloud.
+        signals: signals given.
+        busy_ns: its part of the engine's time, ns: an estimate. A column that several traders read is shared by them.
+    """
+
+    evaluations: int
+    matches: int
+    signals: int
+    busy_ns: int

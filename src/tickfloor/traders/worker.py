@@ -75,6 +75,7 @@ class TraderWorker:
                 effects=runtime.effects,
                 log=runtime.log,
                 limiter=lambda name: runtime.limiter(name, rate=0.1, burst=1),
+                columns=self._engine,
             ),
         )
         self._outlet = SignalOutlet(runtime.channel.send, self._tape.published_at)

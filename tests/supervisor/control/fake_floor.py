@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tickfloor.contracts.commands import TradersRun
+from tickfloor.contracts.commands import RuleProblem, TradersRun
 from tickfloor.contracts.events import LogLine
 from tickfloor.contracts.states import Health, SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
@@ -84,6 +84,7 @@ class FakeFloor:
         asked: what was asked, with its correlation id.
         failing: raised by every method but the listings, if it is set.
         gate: if it is set, replace_worker waits for it.
+        broken: strategies whose files cannot be reloaded, with what is wrong.
     """
 
     def __init__(self) -> None:
@@ -111,6 +112,7 @@ class FakeFloor:
         }
         self.effects = True
         self.steps: tuple[TraceStep, ...] = ()
+        self.broken: dict[str, tuple[RuleProblem, ...]] = {}
 
     def _ask(self, *what: Any) -> None:
         self.asked.append((*what, current.get()))
@@ -179,6 +181,12 @@ class FakeFloor:
     async def pardon_trader(self, name: str) -> TraderPlaced:
         self._ask("pardon_trader", name)
         return TraderPlaced(trader=name, worker="trader-2", revision=1)
+
+    async def reload_trader(self, name: str) -> TraderPlaced:
+        self._ask("reload_trader", name)
+        if name in self.broken:
+            raise ControlRefusedError(f"trader {name!r} cannot run", RefusalKind.INVALID, self.broken[name])
+        return TraderPlaced(trader=name, worker="trader-1", revision=2)
 
     async def run_traders(self, names: tuple[str, ...]) -> TradersRun:
         self._ask("run_traders", names)

@@ -30,6 +30,9 @@ class Witness(Strategy):
     def on_bar(self, bar):
         self.call("bar", bar)
 
+    def on_signal(self, signal):
+        self.call("signal", signal)
+
     def on_stop(self):
         self.call("stop", None)
 
@@ -85,6 +88,54 @@ class Bars(Strategy):
 
     def on_bar(self, bar):
         witness.seen.append(bar)
+
+
+class Listening(Strategy):
+    """Says again what its rules have said, with how much it had been given before."""
+
+    rules = {"dear": "last > 100", "rising": "close > sma(3)"}  # noqa: RUF012 - as users write it
+
+    def on_start(self, context):
+        self.given = 0
+
+    def on_tick(self, tick):
+        self.given += 1
+        witness.seen.append(("tick", tick))
+
+    def on_bar(self, bar):
+        self.given += 1
+
+    def on_signal(self, signal):
+        witness.seen.append(("signal", signal))
+        self.signal(signal.instrument, dear=signal.rule == "dear", given=self.given)
+
+    def save(self):
+        return {"given": self.given}
+
+    def restore(self, state):
+        self.given = state["given"]
+
+
+class Looking(Strategy):
+    """Says at every tick and bar what its columns are."""
+
+    columns = {"fast": "ema(12)", "slow": 'ema(26, "1h")'}  # noqa: RUF012 - as users write it
+
+    def on_start(self, context):
+        self.context = context
+
+    def on_tick(self, tick):
+        self.signal(tick.instrument, fast=self.context.value("fast"), slow=self.context.value("slow"))
+
+    def on_bar(self, bar):
+        self.on_tick(bar)
+
+
+class TooEarly(Strategy):
+    columns = {"fast": "ema(12)"}  # noqa: RUF012 - as users write it
+
+    def on_start(self, context):
+        context.value("fast")
 
 
 class Failing(Strategy):

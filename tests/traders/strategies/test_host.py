@@ -6,14 +6,14 @@ from hashlib import blake2b
 import pytest
 
 from tests.traders.strategies import witness
-from tests.traders.strategies.hosting import Hosting, one, sample, sequences
+from tests.traders.strategies.hosting import SAMPLES, Hosting, one, sample, sequences
 from tests.traders.streams import describe
 from tests.traders.tapes import LATE, MIDNIGHT_MS, Tape
 from tickfloor.contracts.errors import CheckpointError
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Kind, Side
 from tickfloor.contracts.signals import signal_id
-from tickfloor.contracts.traders import TraderSpec
+from tickfloor.contracts.traders import TraderSpec, code_digest
 from tickfloor.traders.resync import InstrumentView
 from tickfloor.traders.strategies.errors import StrategyError
 from tickfloor.traders.strategies.statistics import StrategyState
@@ -66,7 +66,7 @@ def test_a_strategy_is_made_started_given_everything_and_stopped_in_this_order(h
     host.remove("w")
     assert [what for what in witness.seen if what[0] != "strategy"] == [
         ("init", None),
-        ("start", StrategyContext(name="w", symbols=("BTC*",), interval=Interval.M1, tape="binance")),
+        ("start", StrategyContext(name="w", symbols=("BTC*",), interval=Interval.M1, tape="binance", read=None)),
         ("tick", Trade(BTC, at(0), 101.0, 2.0, Side.SELL)),
         ("tick", Quote(BTC, at(1), 100.0, 1.0, 102.0, 1.0)),
         ("bar", ClosedBar(BTC, at(60), Interval.M1, 101.0, 101.0, 101.0, 101.0, 2.0, 202.0, 0.0, 1)),
@@ -226,7 +226,7 @@ def test_a_signal_outside_of_a_tick_or_bar_is_refused(hosting):
     host = hosting.host(sample("Witness"))
     assert one(host).state is StrategyState.FAILED
     assert one(host).last_failure == (
-        "cannot start: StrategyError: a signal belongs to a tick or bar; raise it in on_tick or on_bar"
+        "cannot start: StrategyError: a signal belongs to a tick or bar; raise it in on_tick, on_bar or on_signal"
     )
 
 
@@ -346,7 +346,7 @@ def test_every_call_into_a_strategy_is_blamed_on_its_trader(hosting):
     host = hosting.host(spec)
     host.process(tape.bytes())
     host.restore([host.checkpoint()])
-    host.close()
+    host.roster.close()
     (number,) = {number for _, number in blamed}
     assert number
     assert [method for method, _ in blamed] == ["init", "start", "tick", "bar", "save", "restore", "stop"]
@@ -378,7 +378,7 @@ def test_while_effects_are_stopped_nothing_of_a_strategy_is_called(hosting):
     host.process(b"".join(tape.records[1:]))
     successor = hosting.host(sample("Witness"))
     successor.restore([host.checkpoint()])
-    host.close()
+    host.roster.close()
     assert len(witness.seen) == calls
     assert (one(successor).state, one(successor).held_back) == (StrategyState.WAITING, 3)
 
@@ -394,6 +394,7 @@ def test_a_strategy_starts_with_its_state_when_effects_are_allowed_again(hosting
     hosting.effects.allowed = True
     for successor in (waiting, begun):
         witness.seen.clear()
+        assert successor.roster.start_waiting() == ["s"]
         successor.process(trades(1.0).bytes())
         assert [name for name, _ in witness.seen] == ["init", "strategy", "start", "restore", "tick"]
         assert seen("restore") == [{"x": 1}]
@@ -498,16 +499,37 @@ def test_checkpoints_that_do_not_belong_here_are_refused(hosting):
     hosting.host().restore([])
 
 
-def test_a_strategy_that_has_changed_starts_anew_where_the_checkpoint_is(hosting):
+@pytest.mark.parametrize("change", [{"revision": 2}, {"strategy_digest": code_digest(SAMPLES.read_bytes())}])
+def test_another_version_of_a_strategy_goes_on_from_what_was_saved_and_from_nothing_else(hosting, change):
     witness.do["save"] = lambda _: {"x": 1}
     host = hosting.host(sample("Witness"))
     tape = trades(1.0, 2.0)
     host.process(tape.records[0])
-    successor = hosting.host(sample("Witness", revision=2))
+    successor = hosting.host(sample("Witness", **change))
     successor.restore([host.checkpoint()])
     successor.process(tape.bytes())
-    assert seen("restore") == []
+    assert seen("restore") == [{"x": 1}]
     assert one(successor).calls == 1
+
+
+def test_another_class_or_interval_starts_anew_where_the_checkpoint_is(hosting):
+    host = hosting.host(sample("Counting"))
+    tape = trades(1.0, 2.0)
+    host.process(tape.records[0])
+    for successor in (hosting.host(sample("Witness")), hosting.host(sample("Counting", interval="5m"))):
+        successor.restore([host.checkpoint()])
+        successor.process(tape.bytes())
+        assert one(successor).calls == 1
+    assert seen("restore") == []
+
+
+def test_a_version_that_was_stopped_for_good_does_not_stop_the_next(hosting):
+    host = hosting.host(sample("Failing"))
+    host.process(trades(*[101.0] * 10).bytes())
+    assert one(host).state is StrategyState.FAILED
+    successor = hosting.host(sample("Failing", revision=2))
+    successor.restore([host.checkpoint()])
+    assert (one(successor).state, one(successor).failures) == (StrategyState.RUNNING, 0)
 
 
 def test_after_a_hole_bars_go_on_from_the_board(hosting):

@@ -6,6 +6,7 @@ import pytest
 
 from tests.traders.strategies.hosting import SAMPLES, Blamed, sample
 from tickfloor.contracts.commands import RuleProblem
+from tickfloor.contracts.errors import RuleError
 from tickfloor.contracts.traders import TraderSpec, code_digest, trader_number
 from tickfloor.traders.check import check_traders
 from tickfloor.traders.strategies.errors import StrategyError
@@ -69,11 +70,92 @@ def test_a_file_that_is_not_there_or_has_no_absolute_path_is_refused(tmp_path):
             LoadedStrategy(TraderSpec(name="mine", strategy=f"{path}:Mine"))
 
 
-def test_a_file_that_has_changed_since_its_rules_file_was_read_is_not_run(write):
+def test_a_file_that_has_changed_since_it_was_read_is_not_run(write):
     LoadedStrategy(write(GOOD, strategy_digest=code_digest(GOOD.encode()))).unload()
     changed = write("raise AssertionError\n", strategy_digest=code_digest(GOOD.encode()))
-    with pytest.raises(StrategyError, match="has changed since its rules file was read; start the floor anew"):
+    with pytest.raises(StrategyError, match="has changed since it was read; tickfloor traders reload runs it"):
         LoadedStrategy(changed)
+
+
+# What a class declares
+
+DECLARING = """
+from tickfloor.traders.strategies.strategy import Strategy
+
+
+class Mine(Strategy):
+    {declared}
+
+    def on_signal(self, signal):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "column", "message", "hint"),
+    [
+        ("columns = {'fast': 'emaa(12)'}", "emaa(12)", 1, "Mine.columns['fast'], column 1: unknown function", "`ema`"),
+        ("columns = {'fast': '1 + emaa(12)'}", "1 + emaa(12)", 5, "column 5: unknown function `emaa`", "`ema`"),
+        ("columns = {'fast': '  sma(0)'}", "  sma(0)", 7, "the period is from 1 to 5,000", ""),
+        ("columns = {'fast': 'sma('}", "sma(", None, "Mine.columns['fast']", ""),
+        ("columns = {'fast': ''}", "", 1, "is empty", ""),
+        ("columns = {'fast': '1) > 0 or (close'}", "1) > 0 or (close", None, "Mine.columns['fast']", ""),
+        ("columns = {'fast': 'close > 3'}", "close > 3", 1, "Mine.columns['fast']", ""),
+        ("columns = {'fast': '30'}", "30", 1, "reads no column", ""),
+        ("columns = {'fast': 'close.real'}", "close.real", None, "no attributes", ""),
+        ("columns = {'fast': 'x' * 2001}", "x" * 2001, 2001, "2,001 characters", ""),
+        ("rules = {'low': 'rsi(14) < thirty'}", "rsi(14) < thirty", 11, "Mine.rules['low'], column 11: unknown", ""),
+        ("rules = {'low': 'rsi(14)'}", "rsi(14)", 1, "a number where a condition is needed", "rsi(14) > 0"),
+    ],
+)
+def test_what_is_no_column_or_rule_is_shown_with_its_column(write, declared, text, column, message, hint):
+    before = loaded_modules()
+    spec = write(DECLARING.format(declared=declared))
+    vitals = Blamed()
+    (problem,) = check_traders([spec], vitals).problems
+    assert vitals.now == 0
+    assert (problem.trader, problem.text) == ("mine", text)
+    assert 1 <= problem.column <= len(text) + 1
+    assert column in (None, problem.column)
+    assert message in problem.message
+    assert hint in problem.hint
+    assert loaded_modules() == before
+    with pytest.raises(RuleError):
+        LoadedStrategy(spec)
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ("columns = ['ema(12)']", "Mine.columns must be a dict of texts by name, not list"),
+        ("columns = {7: 'ema(12)'}", "Mine.columns: 7 is no name"),
+        ("columns = {'': 'ema(12)'}", "Mine.columns: '' is no name"),
+        ("rules = {'a\\n': 'last > 1'}", "is no name; use 1 to 100 printable characters"),
+        ("rules = {'a': 7}", "Mine.rules['a'] must be a text, not int"),
+        ("rules = {str(n): 'last > 1' for n in range(101)}", "Mine.rules has 101 entries; at most 100 are kept"),
+    ],
+)
+def test_what_is_declared_in_another_way_is_refused(write, declared, message):
+    (problem,) = check_traders([write(DECLARING.format(declared=declared))]).problems
+    assert message in problem.message
+
+
+def test_rules_that_nobody_would_hear_of_are_refused(write):
+    declared = "rules = {'low': 'last > 1'}"
+    spec = write(DECLARING.format(declared=declared).replace("on_signal", "on_bar"))
+    with pytest.raises(StrategyError, match="Mine declares rules and has no on_signal to hear of them"):
+        LoadedStrategy(spec)
+
+
+def test_what_is_declared_is_there_when_the_file_is_loaded(write):
+    declared = "rules = {'low': 'rsi(14) < 30'}; columns = {'fast': 'ema(12)'}"
+    spec = write(DECLARING.format(declared=declared), symbols=("BTC*",), interval="5m", revision=7)
+    loaded = LoadedStrategy(spec)
+    loaded.unload()
+    assert loaded.declared.columns == {"fast": "ema(12)"}
+    assert loaded.declared.rules == {
+        "low": TraderSpec(name="mine/low", rule="rsi(14) < 30", symbols=("BTC*",), interval="5m")
+    }
 
 
 # The check of all traders

@@ -1,39 +1,49 @@
 """docs/strategies.md: its example works, and it names everything that a strategy has."""
 
+import dataclasses
+import math
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.traders.strategies.hosting import Hosting, one, sequences
-from tests.traders.tapes import Tape
+from tests.traders.strategies.hosting import FakeColumns, Hosting, one, sequences
+from tests.traders.tapes import Tape, engine
 from tickfloor.cli.rules_file import RulesFile
 from tickfloor.traders.check import check_traders
-from tickfloor.traders.strategies.running import MAX_FAILURES_IN_ROW, MAX_SAVED, MAX_SIGNALS
+from tickfloor.traders.group import TraderGroup
+from tickfloor.traders.strategies.budget import SLOW_CALLS, WINDOW, Budget
+from tickfloor.traders.strategies.declared import MOST_DECLARED
+from tickfloor.traders.strategies.kept_memory import MOST_OBJECTS
+from tickfloor.traders.strategies.raised_signals import MAX_SIGNALS
+from tickfloor.traders.strategies.running import MAX_FAILURES_IN_ROW
 from tickfloor.traders.strategies.said import MAX_VALUES
+from tickfloor.traders.strategies.saved_state import MAX_SAVED
 from tickfloor.traders.strategies.strategy import Strategy, StrategyContext
-from tickfloor.traders.strategies.ticks import ClosedBar, Quote, Trade
+from tickfloor.traders.strategies.ticks import ClosedBar, Quote, RuleSignal, Trade
 
 DOCUMENT = (Path(__file__).parents[3] / "docs/strategies.md").read_text()
 METHODS = [name for name in vars(Strategy) if not name.startswith("_") and name != "attach"]
-FIELDS = [name for struct in (StrategyContext, Trade, Quote, ClosedBar) for name in struct.__struct_fields__]
+FIELDS = [name for struct in (Trade, Quote, ClosedBar, RuleSignal) for name in struct.__struct_fields__]
+FIELDS += [field.name for field in dataclasses.fields(StrategyContext) if field.name != "read"]
 
 
 @pytest.fixture
-def spec(tmp_path):
-    """The example's files, written down as the document says."""
-    for kind, name in (("python", "my.py"), ("toml", "rules.toml")):
-        (text,) = re.findall(rf"```{kind}\n(.*?)```", DOCUMENT, re.DOTALL)
-        (tmp_path / name).write_text(text)
-    (spec,) = RulesFile(tmp_path / "rules.toml").specs
-    return spec
+def specs(tmp_path):
+    """The examples, written down as the document says: one trader each."""
+    for text in re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL):
+        (tmp_path / re.match(r'"""(\w+\.py)"""', text)[1]).write_text(text)
+    (tmp_path / "rules.toml").write_text("".join(re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)))
+    return {spec.name: spec for spec in RulesFile(tmp_path / "rules.toml").specs}
 
 
-def test_the_example_passes_its_check(spec):
-    assert check_traders([spec]).problems == ()
+def test_the_examples_pass_their_check(specs):
+    assert check_traders(list(specs.values())).problems == ()
+    assert len(specs) == 2
 
 
-def test_the_example_signals_as_it_says_and_goes_on_in_another_worker(spec):
+def test_the_first_example_signals_as_it_says_and_goes_on_in_another_worker(specs):
+    spec = specs["momentum"]
     tape = Tape()
     tape.minutes([10.0, 11.0, 12.0, 13.0])
     tape.close(240, "1m")
@@ -53,6 +63,26 @@ def test_the_example_signals_as_it_says_and_goes_on_in_another_worker(spec):
         assert one(each).failures == 0
 
 
+@pytest.mark.parametrize(("slow", "signals"), [(90.0, 1), (110.0, 0), (math.nan, 0)])
+def test_the_second_example_signals_as_it_says(specs, slow, signals):
+    tape = Tape()
+    tape.quality(0, "live")
+    for minute in range(20):  # falls, and rises again
+        close = 100.0 - minute if minute < 17 else 90.0 + minute
+        tape.trade(60 * minute, close - 0.5 if minute >= 17 else close + 0.5)
+        tape.trade(60 * minute + 30, close)
+        tape.close(60 * minute + 60, "1m")
+    hosting = Hosting()
+    hosting.columns = FakeColumns(lambda name, row, column: {"fast": 100.0, "slow": slow}[column])
+    group = TraderGroup(engine(), hosting.host())
+    assert group.sync([specs["dip"]], revision=1) == {}
+    raised = group.process(tape.bytes())
+    assert [(signal.trader, signal.values) for signal in raised] == signals * [("dip", {"close": 107.0})]
+    # It was told either way: its rule is not what says no.
+    assert one(group._strategies).calls == 20 + 1
+    assert one(group._strategies).failures == 0
+
+
 @pytest.mark.parametrize("name", [*METHODS, *FIELDS, "ts_start"])
 def test_every_name_is_described(name):
     assert re.search(rf"`(self\.)?{name}[`(]", DOCUMENT)
@@ -65,3 +95,9 @@ def test_the_bounds_are_the_real_ones():
     assert "at most 1 MiB" in DOCUMENT
     assert MAX_FAILURES_IN_ROW == 10
     assert "ten failures in a row" in DOCUMENT
+    for name in Budget.__struct_fields__:
+        assert re.search(rf"\| `{name}` \| {getattr(Budget(), name):,g} \|", DOCUMENT)
+    assert f"the third call in {WINDOW:,} that takes more" in DOCUMENT
+    assert SLOW_CALLS == 3
+    assert f"more than {MOST_OBJECTS:,} objects" in DOCUMENT
+    assert f"At most {MOST_DECLARED} of each" in DOCUMENT

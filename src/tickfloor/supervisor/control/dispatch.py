@@ -13,6 +13,7 @@ from tickfloor.supervisor.control.requests import (
     ListTraders,
     ListWorkers,
     PardonTrader,
+    ReloadTrader,
     RemoveTrader,
     ReplaceWorker,
     RunTraders,
@@ -28,7 +29,7 @@ from tickfloor.supervisor.control.requests import (
 Answerable = (
     ListWorkers | ShowWorker | ReplaceWorker | DrainWorker | CleanupWorker | StopWorker | ScaleTraders
     | ShowLogs | TraceCorrelation | ShowStatistics
-    | ListTraders | AddTrader | UpdateTrader | RemoveTrader | PardonTrader | RunTraders
+    | ListTraders | AddTrader | UpdateTrader | RemoveTrader | PardonTrader | ReloadTrader | RunTraders
     | EmergencyStop | EmergencyResume | EmergencyRecover
 )  # fmt: skip
 """Requests that have one reply."""
@@ -73,6 +74,8 @@ async def answer(floor: FloorControl, request: Answerable) -> ControlReply:
             return await floor.remove_trader(request.name)
         case PardonTrader():
             return await floor.pardon_trader(request.name)
+        case ReloadTrader():
+            return await floor.reload_trader(request.name)
         case RunTraders():
             return await floor.run_traders(request.names)
         case EmergencyStop():

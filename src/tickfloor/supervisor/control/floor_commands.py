@@ -41,6 +41,7 @@ from tickfloor.supervisor.health.blame import BlameLedger
 from tickfloor.supervisor.health.memory import proportional_share
 from tickfloor.supervisor.health.monitor import HealthMonitor
 from tickfloor.supervisor.pool.scaler import Scaler
+from tickfloor.supervisor.pool.strategy_file import NoStrategyError
 from tickfloor.supervisor.pool.trader_pool import RulesError, TraderExistsError, TraderPool, UnknownTraderError
 from tickfloor.supervisor.process import WorkerProcess
 from tickfloor.supervisor.services.message_flow import MessageFlow
@@ -269,6 +270,10 @@ class FloorCommands:
         """Lift a trader's quarantine and run it again."""
         return await self._placed(self._pool.pardon(name), name)
 
+    async def reload_trader(self, name: str) -> TraderPlaced:
+        """Run a strategy as its file is now, and pardon it; one whose file cannot run goes on as it was."""
+        return await self._placed(self._pool.reload(name), name)
+
     async def remove_trader(self, name: str) -> TraderRemoved:
         """Run a trader no more."""
         await self._done(self._pool.remove(name))
@@ -345,7 +350,7 @@ async def _granted(work: Awaitable[T]) -> T:
         raise ControlRefusedError(str(error), RefusalKind.INVALID, error.problems) from error
     except UnknownTraderError as error:
         raise ControlRefusedError(str(error), RefusalKind.NOT_FOUND) from error
-    except TraderExistsError as error:
+    except (TraderExistsError, NoStrategyError) as error:
         raise ControlRefusedError(str(error), RefusalKind.REFUSED) from error
     except (InterruptedByRecoveryError, SlotBusyError) as error:
         raise ControlRefusedError(str(error), RefusalKind.BUSY) from error

@@ -93,6 +93,9 @@ class FloorControl(Protocol):
     async def pardon_trader(self, name: str) -> TraderPlaced:
         """Lift a trader's quarantine and run it again."""
 
+    async def reload_trader(self, name: str) -> TraderPlaced:
+        """Run a strategy as its file is now, and pardon it; one whose file cannot run goes on as it was."""
+
     async def run_traders(self, names: tuple[str, ...]) -> TradersRun:
         """Evaluate traders now, all without names, in every worker that has some."""
 

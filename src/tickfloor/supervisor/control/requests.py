@@ -105,6 +105,12 @@ class PardonTrader(Request, frozen=True, kw_only=True):
     name: str
 
 
+class ReloadTrader(Request, frozen=True, kw_only=True):
+    """Run a strategy as its file is now; one in quarantine is pardoned by it. Reply: TraderPlaced."""
+
+    name: str
+
+
 class RunTraders(Request, frozen=True, kw_only=True):
     """Evaluate traders now, all without ``names``; it raises no signal. Reply: TradersRun."""
 
@@ -130,7 +136,7 @@ class EmergencyRecover(Request, frozen=True, kw_only=True):
 ControlRequest = (
     ListWorkers | ShowWorker | ReplaceWorker | DrainWorker | CleanupWorker | StopWorker | ScaleTraders
     | ShowLogs | FollowLogs | TraceCorrelation | ShowStatistics
-    | ListTraders | AddTrader | UpdateTrader | RemoveTrader | PardonTrader | RunTraders
+    | ListTraders | AddTrader | UpdateTrader | RemoveTrader | PardonTrader | ReloadTrader | RunTraders
     | EmergencyStop | EmergencyResume | EmergencyRecover
 )  # fmt: skip
 

@@ -31,6 +31,7 @@ from tickfloor.supervisor.floor_memory import FloorMemory
 from tickfloor.supervisor.health.blame import BlameLedger, Harm
 from tickfloor.supervisor.outbox import BackpressureError, CommandError
 from tickfloor.supervisor.pool.placement import place
+from tickfloor.supervisor.pool.strategy_file import renewed
 from tickfloor.supervisor.process import WorkerDiedError, WorkerProcess
 from tickfloor.supervisor.seats import Seat
 from tickfloor.supervisor.slots import Kind, Slot, SlotSpec
@@ -221,14 +222,38 @@ class TraderPool:
             RulesError, UnknownTraderError, WorkerError: the old one goes on.
         """
         async with self.changing:
-            member = self._member_of(spec.name)
+            self._member_of(spec.name)
             await self.check([spec])
-            before = member.wanted.get(spec.name)
+            return await self._update(spec, "trader updated")
+
+    async def reload(self, name: str) -> str:
+        """Run a strategy as its file is now; return the slot of its worker. One in quarantine is pardoned by it.
+
+        Raises:
+            UnknownTraderError: there is none of that name.
+            NoStrategyError: it is a rule.
+            RulesError, WorkerError: the file cannot be read or run; the strategy goes on as it was.
+        """
+        async with self.changing:
+            before = self.locked_up.get(name) or self._member_of(name).wanted.get(name)
             assert before is not None
-            spec = msgspec.structs.replace(spec, revision=before.revision + 1)
-            await self._change(member, spec.name, spec, lambda revision: UpdateTrader(spec=spec, revision=revision))
-            self._log.info("trader updated", trader=spec.name, worker=member.slot.spec.name, revision=spec.revision)
-            return member.slot.spec.name
+            spec = renewed(before)
+            await self.check([spec])
+            # A worker that has died since the file changed has a successor that refuses it: look only now.
+            if name not in self.locked_up:
+                return await self._update(spec, "strategy reloaded")
+        self.locked_up[name] = spec
+        return await self.pardon(name)
+
+    async def _update(self, spec: TraderSpec, said: str) -> str:
+        """Have a checked description take the place of the one before."""
+        member = self._member_of(spec.name)
+        before = member.wanted.get(spec.name)
+        assert before is not None
+        spec = msgspec.structs.replace(spec, revision=before.revision + 1)
+        await self._change(member, spec.name, spec, lambda revision: UpdateTrader(spec=spec, revision=revision))
+        self._log.info(said, trader=spec.name, worker=member.slot.spec.name, revision=spec.revision)
+        return member.slot.spec.name
 
     async def pardon(self, name: str) -> str:
         """Run a trader again that was quarantined; return the slot of its worker.
@@ -279,6 +304,7 @@ class TraderPool:
         except (BackpressureError, CommandError):
             # It was refused, or never said; whoever dies on the way has a successor that is told what is wanted.
             _want(wanted, name, before)
+            wanted.revision -= 1
             raise
         self._prepare_soon()
 
@@ -344,7 +370,10 @@ class TraderPool:
 
     def _lock_up(self, wanted: TraderSet, name: str, reason: str) -> None:
         spec = wanted.get(name)
-        assert spec is not None
+        if spec is None:
+            # It was removed while its worker was asked.
+            self._ledger.pardon(name)
+            return
         wanted.drop(name)
         self.locked_up[name] = spec
         self._log.error("trader quarantined", trader=name, reason=reason)
@@ -360,7 +389,10 @@ class TraderPool:
         member.differed += 1
         if member.differed >= 2:
             member.differed = 0
-            self._log.warning("traders differ from what is wanted", worker=process.slot, running=held.count)
+            if held.count < len(member.wanted) and any(spec.strategy for spec in member.wanted.specs()):
+                self._log.info("fewer traders run than are wanted", worker=process.slot, running=held.count)
+            else:
+                self._log.warning("traders differ from what is wanted", worker=process.slot, running=held.count)
             self.supervisor.tasks.in_background(self._mend(member, process))
 
     async def _mend(self, member: Member, process: WorkerProcess) -> None:

@@ -4,12 +4,15 @@ Every number node has a ``text``, written relative to an interval as a user woul
 same text at the same interval are the same column.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Quality
-from tickfloor.traders.language.vocabulary import MarketColumn
+from tickfloor.indicators.catalogue import INDICATORS
+from tickfloor.indicators.protocol import COLUMN
+from tickfloor.traders.language.vocabulary import WRITTEN, MarketColumn
 
 ArithmeticOperator = Literal["+", "-", "*", "/", "%", "**"]
 ComparisonOperator = Literal["<", "<=", ">", ">=", "==", "!="]
@@ -23,8 +26,7 @@ class Number:
 
     def text(self, interval: Interval) -> str:  # noqa: ARG002
         """Return the shortest digits that give the same float."""
-        value = self.value
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        return digits(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +56,99 @@ class BarValue:
 
 
 @dataclass(frozen=True, slots=True)
-class TrueRange:
-    """The bar's true range, which atr averages."""
+class Truth:
+    """A condition as a number, for an indicator to count: 1 where it holds, 0 where it does not, else unknown.
 
+    Everything in it is on one interval; a crossing in it compares a bar with the bar before.
+    """
+
+    condition: "Condition"
     interval: Interval
 
     def text(self, interval: Interval) -> str:  # noqa: ARG002
-        """Return a name that no rule can write."""
-        return "true range"
+        """Return the condition."""
+        return condition_text(self.condition, self.interval)
 
 
 @dataclass(frozen=True, slots=True)
 class IndicatorValue:
-    """An indicator over a number node of the same interval."""
+    """An indicator over number nodes of the same interval, one for each of its inputs.
+
+    ``parameters`` are complete: those the rule left out have their defaults.
+    """
 
     function: str
-    source: "NumberNode"
-    period: int
+    sources: tuple["NumberNode", ...]
+    parameters: tuple[float, ...]
     interval: Interval
 
     def text(self, interval: Interval) -> str:
         """Return ``rsi(14)``, ``ema(high - low, 5)`` or ``rsi(14, "15m")``."""
-        usual = self.function == "atr" or self.source == BarValue("close", 0, self.interval)
-        source = "" if usual else self.source.text(self.interval) + ", "
-        where = "" if self.interval is interval else f', "{self.interval.label}"'
-        return f"{self.function}({source}{self.period}{where})"
+        inputs = INDICATORS[self.function].inputs
+        named = [source for source, taken in zip(self.sources, inputs, strict=True) if taken == COLUMN]
+        if named == [BarValue("close", 0, self.interval)]:
+            named = []
+        arguments = [source.text(self.interval) for source in named]
+        arguments += [digits(parameter) for parameter in self.parameters]
+        return _call(WRITTEN.get(self.function, self.function), arguments, self.interval, interval)
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A calculation over columns of one interval that has a name of its own, such as ``bbands_upper(20, 2)``.
+
+    ``arguments`` are as the rule would write them, without the interval.
+    """
+
+    function: str
+    arguments: tuple[str, ...]
+    expression: "NumberNode"
+    interval: Interval
+
+    def text(self, interval: Interval) -> str:
+        """Return the call."""
+        return _call(self.function, self.arguments, self.interval, interval)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A part of the venue's time, in UTC or in a time zone: ``hour``, ``minute``, ``weekday`` or ``minute_of_day``.
+
+    It is the time of the record, or of the close, at which a rule is decided, and decides none by itself.
+    """
+
+    kind: str
+    zone: str
+    """name of the time zone, empty for UTC"""
+
+    @property
+    def interval(self) -> Interval:
+        """Return the interval that it is kept under, which means nothing for a time."""
+        return Interval.M1
+
+    def text(self, interval: Interval) -> str:  # noqa: ARG002
+        """Return ``hour`` or ``hour("America/New_York")``."""
+        return f'{self.kind}("{self.zone}")' if self.zone else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A column of another instrument, as it stands when the rule is decided; it decides none by itself.
+
+    Unknown until that instrument has been seen. A ``symbol`` without a venue is of the rule's own venue.
+    """
+
+    column: "Market | BarValue | IndicatorValue | Formula"
+    symbol: str
+
+    @property
+    def interval(self) -> Interval:
+        """Return the column's interval."""
+        return self.column.interval
+
+    def text(self, interval: Interval) -> str:
+        """Return ``close["BTCUSDT"]`` or ``rsi(14, "1h")["binance:BTCUSDT"]``."""
+        return f'{self.column.text(interval)}["{self.symbol}"]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +158,7 @@ class Stood:
     A per-tick rule saw the bar of the other interval that was forming, an at-close rule the last closed one.
     """
 
-    column: "BarValue | IndicatorValue"
+    column: "BarValue | IndicatorValue | Formula"
     interval: Interval
     at_close: bool
 
@@ -133,8 +203,33 @@ class Calculation:
         return f"{self.function}({', '.join(operand.text(interval) for operand in self.operands)})"
 
 
-NumberNode = Number | Market | BarValue | TrueRange | IndicatorValue | Stood | Arithmetic | Negative | Calculation
-Column = Market | BarValue | IndicatorValue
+NumberNode = (
+    Number
+    | Market
+    | BarValue
+    | Truth
+    | IndicatorValue
+    | Formula
+    | Clock
+    | Elsewhere
+    | Stood
+    | Arithmetic
+    | Negative
+    | Calculation
+)
+Column = Market | BarValue | IndicatorValue | Formula | Clock | Elsewhere
+
+
+def _call(name: str, arguments: Sequence[str], own: Interval, interval: Interval) -> str:
+    """Return a call as a user would write it on an interval; a name alone where there is nothing to say."""
+    if own is not interval:
+        arguments = (*arguments, f'"{own.label}"')
+    return f"{name}({', '.join(arguments)})" if arguments else name
+
+
+def digits(value: float) -> str:
+    """Return the shortest text of a number that gives the same float."""
+    return str(int(value)) if value == value and abs(value) < 1e15 and value == int(value) else repr(float(value))
 
 
 def _operand(node: NumberNode, interval: Interval) -> str:
@@ -194,14 +289,42 @@ class Not:
     condition: "Condition"
 
 
-Condition = Comparison | QualityIs | Cross | All | Any | Not
+Atom = Comparison | QualityIs | Cross
+Condition = Atom | All | Any | Not
+
+
+def condition_text(condition: Condition, interval: Interval) -> str:
+    """Return a condition as a user would write it on an interval, with the fewest parentheses that keep its meaning."""
+    match condition:
+        case All(conditions=several):
+            return " and ".join(_inner(inner, interval, Any) for inner in several)
+        case Any(conditions=several):
+            return " or ".join(_inner(inner, interval, All) for inner in several)
+        case Not(condition=inner):
+            return f"not {_inner(inner, interval, All, Any)}"
+        case Comparison(operator=operator, left=left, right=right):
+            return f"{left.text(interval)} {operator} {right.text(interval)}"
+        case QualityIs(quality=quality, negated=negated):
+            return f'quality {"!=" if negated else "=="} "{quality.name.lower()}"'
+        case Cross(above=above, left=left, right=right, negated=negated):
+            call = f"crosses_{'above' if above else 'below'}({left.text(interval)}, {right.text(interval)})"
+            return f"not {call}" if negated else call
+
+
+def _inner(condition: Condition, interval: Interval, *in_parentheses: type) -> str:
+    text = condition_text(condition, interval)
+    return f"({text})" if isinstance(condition, in_parentheses) else text
 
 
 def operands(node: NumberNode) -> tuple[NumberNode, ...]:
     """Return the numbers directly inside a number node, in the order they are written."""
     match node:
-        case IndicatorValue(source=source):
-            return (source,)
+        case IndicatorValue(sources=sources):
+            return sources
+        case Formula(expression=expression):
+            return (expression,)
+        case Truth(condition=condition):
+            return tuple(operand for atom in atoms(condition) for operand in atom_operands(atom))
         case Stood(column=column):
             return (column,)
         case Arithmetic(left=left, right=right):
@@ -210,20 +333,18 @@ def operands(node: NumberNode) -> tuple[NumberNode, ...]:
             return (operand,)
         case Calculation(operands=several):
             return several
-        case TrueRange(interval=interval):
-            return (BarValue("high", 0, interval), BarValue("low", 0, interval), BarValue("close", 1, interval))
         case _:
             return ()
 
 
 def leaves(node: NumberNode) -> tuple[Column, ...]:
     """Return the columns a number node reads directly, each once, in the order they are written."""
-    if isinstance(node, Market | BarValue | IndicatorValue):
+    if isinstance(node, Column):
         return (node,)
     return tuple(dict.fromkeys(leaf for operand in operands(node) for leaf in leaves(operand)))
 
 
-def atoms(condition: Condition) -> tuple[Comparison | QualityIs | Cross, ...]:
+def atoms(condition: Condition) -> tuple["Atom", ...]:
     """Return the comparisons and crossings of a condition, in the order they are written."""
     match condition:
         case All(conditions=conditions) | Any(conditions=conditions):
@@ -234,8 +355,11 @@ def atoms(condition: Condition) -> tuple[Comparison | QualityIs | Cross, ...]:
             return (condition,)
 
 
-def columns_of(atom: Comparison | QualityIs | Cross) -> tuple[Column, ...]:
+def atom_operands(atom: Atom) -> tuple[NumberNode, ...]:
+    """Return the numbers that an atom compares."""
+    return (atom.column,) if isinstance(atom, QualityIs) else (atom.left, atom.right)
+
+
+def columns_of(atom: Atom) -> tuple[Column, ...]:
     """Return the columns an atom reads, each once, in the order they are written."""
-    if isinstance(atom, QualityIs):
-        return (atom.column,)
-    return tuple(dict.fromkeys((*leaves(atom.left), *leaves(atom.right))))
+    return tuple(dict.fromkeys(leaf for operand in atom_operands(atom) for leaf in leaves(operand)))

@@ -9,16 +9,18 @@ import re
 import warnings
 
 from tickfloor.contracts.errors import RuleError
+from tickfloor.traders.language.meant import meant
 from tickfloor.traders.language.vocabulary import MOST_CHARACTERS, MOST_DEPTH, MOST_NODES
 
 _FOREIGN = re.compile(r"""[^A-Za-z0-9_\s.,()\[\]<>=!+\-*/%"']|[^\x09\x0a\x0d\x20-\x7e]""")
+_TEXT = re.compile(r""""[^"\n]*"|'[^'\n]*'""")
 _INSTEAD = {
     "&": "write `and`",
     "|": "write `or`",
     "^": "write `**` for a power",
     "#": "comments belong in the rules file, outside the rule",
-    "{": "use parentheses",
-    "}": "use parentheses",
+    "{": "a parameter such as {length=14} is filled in where a rules file is read",
+    "}": "a parameter such as {length=14} is filled in where a rules file is read",
     ";": "a rule is one expression",
     ":": "a rule is one expression, without statements, lambda or slices",
 }
@@ -91,9 +93,10 @@ def _check_characters(source: Source) -> None:
         )
     if not text.strip():
         raise source.error("the rule is empty", 1, "write a condition, for example rsi(14) < 30")
-    found = _FOREIGN.search(text)
+    # A colon may stand in a text: in a time, or in an instrument's key.
+    found = _FOREIGN.search(_TEXT.sub(lambda quoted: quoted.group().replace(":", "."), text))
     if found:
-        character = found.group()
+        character = text[found.start()]
         shown = f"`{character}`" if character.isprintable() else f"character {ord(character):#04x}"
         raise source.error(f"{shown} is not part of the rule language", found.start() + 1, _INSTEAD.get(character, ""))
 
@@ -108,7 +111,7 @@ def _read(source: Source) -> ast.expr:
         at_end = error.lineno != 1 or not error.offset
         offset = len(line) + 1 if at_end else min(error.offset or 1, len(line) + 1)
         message = error.msg.replace("Perhaps you forgot a comma?", "").strip().rstrip(".")
-        hint = "write `==` to compare" if "==" in message or line[offset - 1 : offset] == "=" else ""
+        hint = meant(line, offset - 1, message)
         raise source.error(f"not a valid expression: {message}", source.offset + offset, hint) from None
     except (ValueError, RecursionError, MemoryError):
         raise source.error("the rule is nested too deeply", source.offset + 1, "split it") from None

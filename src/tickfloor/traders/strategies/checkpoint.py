@@ -3,6 +3,7 @@
 import msgspec
 
 from tickfloor.contracts.bars import Bar
+from tickfloor.contracts.errors import CheckpointError
 from tickfloor.traders.checkpoint import LateTrade
 
 VERSION = 1
@@ -56,3 +57,21 @@ class HostCheckpoint(msgspec.Struct, array_like=True):
 
 ENCODER = msgspec.msgpack.Encoder()
 DECODER = msgspec.msgpack.Decoder(HostCheckpoint)
+
+
+def decoded(blob: bytes, tape: str) -> HostCheckpoint:
+    """Return a checkpoint from its bytes.
+
+    Raises:
+        CheckpointError: it is damaged, or of another version or tape.
+    """
+    try:
+        saved = DECODER.decode(blob)
+    except msgspec.MsgspecError as error:
+        raise CheckpointError(f"the checkpoint cannot be read ({error}); start without it") from error
+    if (saved.version, saved.tape) != (VERSION, tape):
+        raise CheckpointError(
+            f"the checkpoint is of version {saved.version} and tape {saved.tape}, "
+            f"not {VERSION} and {tape}; start without it"
+        )
+    return saved

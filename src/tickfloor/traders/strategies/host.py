@@ -5,13 +5,11 @@ records are cut into batches, nor on how the strategies are spread over workers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
-import msgspec
-
-from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.errors import CheckpointError
 from tickfloor.contracts.instruments import Instrument
-from tickfloor.contracts.intervals import BY_LABEL, Interval
+from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.ports import LimiterPort, LogPort
 from tickfloor.contracts.records import RECORD, RECORD_BYTES, Flag, Kind, Side
 from tickfloor.contracts.signals import Signal
@@ -19,11 +17,15 @@ from tickfloor.contracts.traders import TraderSpec
 from tickfloor.indicators.protocol import LIMIT, NAN
 from tickfloor.traders.checkpoint import LateTrade
 from tickfloor.traders.resync import InstrumentView
-from tickfloor.traders.strategies.checkpoint import DECODER, ENCODER, VERSION, BarsCheckpoint, HostCheckpoint
+from tickfloor.traders.strategies.audience import Audience
+from tickfloor.traders.strategies.budget import OWN_CLOCKS, Clocks
+from tickfloor.traders.strategies.checkpoint import ENCODER, VERSION, BarsCheckpoint, HostCheckpoint, decoded
+from tickfloor.traders.strategies.columns import WatchedColumns
 from tickfloor.traders.strategies.instrument_bars import InstrumentBars
+from tickfloor.traders.strategies.roster import Roster
 from tickfloor.traders.strategies.running import Allowance, Blame, RunningStrategy, Surroundings
 from tickfloor.traders.strategies.statistics import HostStatistics
-from tickfloor.traders.strategies.ticks import ClosedBar, Quote, Trade
+from tickfloor.traders.strategies.ticks import ClosedBar, Quote, RuleSignal, Trade
 from tickfloor.traders.tape_order import end_of
 
 _TRADE, _QUOTE, _BAR_CLOSE, _BAR_REVISED, _CLOCK = (
@@ -32,22 +34,8 @@ _TRADE, _QUOTE, _BAR_CLOSE, _BAR_REVISED, _CLOCK = (
 _MORE, _LATE = int(Flag.MORE), int(Flag.LATE)
 _BUY = int(Side.BUY)
 _INTERVALS = tuple(Interval)
+_NOTHING_HEARD: Mapping[int, Sequence[Signal]] = MappingProxyType({})
 _SIDES = tuple(Side)
-
-
-class _Audience:
-    """Who hears of an instrument, in order of name, and its bars."""
-
-    __slots__ = ("bars", "by_interval", "key", "strategies")
-
-    def __init__(self, key: str, bars: InstrumentBars, strategies: Sequence[RunningStrategy]) -> None:
-        self.key = key
-        self.bars = bars
-        self.strategies = tuple(strategies)
-        self.by_interval = {
-            interval: tuple(each for each in strategies if BY_LABEL[each.spec.interval] is interval)
-            for interval in _INTERVALS
-        }
 
 
 class StrategyHost:
@@ -60,6 +48,11 @@ class StrategyHost:
         vitals: where it is noted whose code is running.
         effects: while it does not allow them, no strategy is called.
         limiter: gives a pace for log lines, by name of what is limited.
+        columns: computes the columns that strategies declare; without it, those that do cannot start.
+        clocks: tell what a call has taken.
+
+    Attributes:
+        roster: the strategies.
     """
 
     def __init__(
@@ -72,14 +65,19 @@ class StrategyHost:
         effects: Allowance,
         log: LogPort,
         limiter: Callable[[str], LimiterPort],
+        columns: WatchedColumns | None = None,
+        clocks: Clocks = OWN_CLOCKS,
     ) -> None:
-        self._around = Surroundings(source, tape, vitals, effects, log, limiter)
+        self._around = Surroundings(source, tape, vitals, effects, log, limiter, columns, clocks)
         self._describe = describe
-        self._strategies: dict[str, RunningStrategy] = {}
+        self.roster = Roster(self._around)
+        self._version = 0
         self._bars: dict[int, InstrumentBars] = {}
         """per row of the tape that a strategy applies to"""
-        self._audiences: dict[int, _Audience | None] = {}
+        self._audiences: dict[int, Audience | None] = {}
         """per row seen since the strategies last changed; None where no strategy applies"""
+        self._looked_at: dict[int, bool] = {}
+        """whether a strategy looks at columns of a row, per row asked for since the strategies last changed"""
         self._position = 0
         self._bars_missed = self._malformed = self._resyncs = 0
 
@@ -96,16 +94,17 @@ class StrategyHost:
         Raises:
             ValueError: its name is taken, its interval is none, or it is no strategy.
         """
-        if spec.name in self._strategies:
-            raise ValueError(f"there is a strategy {spec.name} already; remove it first, or choose another name")
-        if spec.interval not in BY_LABEL:
-            raise ValueError(f'trader {spec.name}: interval "{spec.interval}" is none of {", ".join(BY_LABEL)}')
-        if not spec.strategy or spec.rule:
-            raise ValueError(f"trader {spec.name} is no strategy: it has a rule")
-        added = RunningStrategy(spec, self._around, self._position)
-        self._strategies[spec.name] = added
-        self._audiences.clear()
-        added.start()
+        self.roster.add(spec, self._position)
+
+    def replace(self, spec: TraderSpec) -> None:
+        """Put a strategy in the place of the one of its name, see :meth:`Roster.replace`.
+
+        Raises:
+            KeyError: there is none of that name.
+            StrategyError: the new one cannot start; the old one runs on.
+        """
+        self.roster.replace(spec, self._position)
+        self._forget_bars()
 
     def remove(self, name: str) -> None:
         """Stop a strategy and forget what it kept.
@@ -113,45 +112,65 @@ class StrategyHost:
         Raises:
             KeyError: there is none of that name.
         """
-        self._strategies.pop(name).stop()
-        self._audiences.clear()
-        self._bars = {row: bars for row, bars in self._bars.items() if self._those_of(self._describe(row))}
+        self.roster.remove(name)
+        self._forget_bars()
 
-    def close(self) -> None:
-        """Stop all strategies."""
-        while self._strategies:
-            self._strategies.popitem()[1].stop()
+    def looks_at(self, row: int) -> bool:
+        """Return whether a strategy looks at columns of an instrument."""
+        self._look_anew()
+        found = self._looked_at.get(row)
+        if found is None:
+            those = self._those_of(row)
+            found = self._looked_at[row] = any(each.declared.columns for each in those)
+        return found
 
-    def _those_of(self, instrument: Instrument) -> list[RunningStrategy]:
-        return [each for _, each in sorted(self._strategies.items()) if each.spec.applies_to(instrument)]
+    def _look_anew(self) -> None:
+        """Forget who hears of what, if somebody has come or gone."""
+        if self._version != self.roster.version:
+            self._version = self.roster.version
+            self._audiences.clear()
+            self._looked_at.clear()
 
-    def _open(self, row: int) -> _Audience | None:
+    def _forget_bars(self) -> None:
+        """Let go of the bars of instruments that nobody hears of any more."""
+        self._bars = {row: bars for row, bars in self._bars.items() if self._those_of(row)}
+
+    def _those_of(self, row: int) -> list[RunningStrategy]:
+        return self.roster.those_of(self._describe(row))
+
+    def _open(self, row: int) -> Audience | None:
         """Return who hears of a row that was not seen since the strategies last changed."""
-        instrument = self._describe(row)
-        strategies = self._those_of(instrument)
+        strategies = self._those_of(row)
         audience = None
         if strategies:
             if row not in self._bars:
                 # A strategy that is here since the tape's beginning would have met an earlier record.
                 self._bars[row] = InstrumentBars(whole=any(each.since == 0 for each in strategies))
-            audience = _Audience(instrument.key, self._bars[row], strategies)
+            audience = Audience(self._describe(row).key, self._bars[row], strategies)
         self._audiences[row] = audience
         return audience
 
     # Records
 
-    def process(self, records: bytes) -> list[Signal]:  # hot path
+    def process(
+        self, records: bytes, heard: Mapping[int, Sequence[Signal]] = _NOTHING_HEARD
+    ) -> list[Signal]:  # hot path
         """Give whole records in tape order to the strategies and return the signals they raise.
 
         Records before :attr:`position` are skipped. While there is no strategy, all are.
 
+        Args:
+            records: of the tape.
+            heard: signals of strategies' own rules, by sequence of the record that gave them.
+
         Raises:
             ValueError: not whole records, or a sequence is missing; nothing has been given to anybody then.
         """
-        if not self._strategies:
+        if not self.roster:
             if records:
                 self._position = max(self._position, int.from_bytes(records[-RECORD_BYTES:][:8], "little") + 1)
             return []
+        self._look_anew()
         position = self._position
         end = end_of(records, position)
         signals: list[Signal] = []
@@ -169,23 +188,26 @@ class StrategyHost:
             if sequence <= bars.skip_through:
                 continue
             if kind == _TRADE:
-                self._trade(audience, sequence, ts_event, code, flags, a, b, signals)
+                self._trade(audience, row, sequence, ts_event, code, flags, a, b, signals)
             elif kind == _QUOTE:
                 quote = Quote(audience.key, ts_event, _usable(a), _usable(b), _usable(c), _usable(d))
                 for each in audience.strategies:
-                    each.tick(quote, sequence, signals)
+                    each.tick(quote, row, sequence, signals)
             elif kind == _BAR_CLOSE:
-                self._bar_close(audience, sequence, ts_event, _INTERVALS[code], signals)
+                self._bar_close(audience, row, sequence, ts_event, _INTERVALS[code], signals)
             elif kind == _BAR_REVISED:
                 bars.revised(_INTERVALS[code])
             if bars.late is not None and not flags & _MORE:
                 bars.end_event()
+            if sequence in heard:
+                self._tell(heard[sequence], row, signals)
         self._position = max(position, end)
         return signals
 
     def _trade(  # hot path
         self,
-        audience: _Audience,
+        audience: Audience,
+        row: int,
         sequence: int,
         ts_event: int,
         side: int,
@@ -204,19 +226,25 @@ class StrategyHost:
         audience.bars.add_trade(ts_ms, price, qty, side == _BUY)
         trade = Trade(audience.key, ts_event, price, qty, _SIDES[side])
         for each in audience.strategies:
-            each.tick(trade, sequence, into)
+            each.tick(trade, row, sequence, into)
 
     def _bar_close(
-        self, audience: _Audience, sequence: int, ts_event: int, interval: Interval, into: list[Signal]
+        self, audience: Audience, row: int, sequence: int, ts_event: int, interval: Interval, into: list[Signal]
     ) -> None:
         numbers = audience.bars.close(interval, ts_event // 1_000_000)
         listeners = audience.by_interval[interval]
         if numbers is None:
             self._bars_missed += bool(listeners)
         elif listeners:
-            bar = _closed_bar(audience.key, ts_event, interval, numbers)
+            bar = ClosedBar.of(audience.key, ts_event, interval, numbers)
             for each in listeners:
-                each.bar(bar, sequence, into)
+                each.bar(bar, row, sequence, into)
+
+    def _tell(self, heard: Sequence[Signal], row: int, into: list[Signal]) -> None:
+        for signal in heard:
+            strategy, rule = self.roster.listener(signal.trader)
+            told = RuleSignal(rule, signal.instrument, signal.ts_event, signal.values)
+            strategy.rule(told, row, signal.tape_sequence, into)
 
     # State
 
@@ -228,7 +256,7 @@ class StrategyHost:
                 source=self._around.source,
                 tape=self._around.tape,
                 position=self._position,
-                strategies={name: each.checkpoint() for name, each in sorted(self._strategies.items())},
+                strategies={each.spec.name: each.checkpoint() for each in sorted(self.roster, key=_by_name)},
                 bars={row: bars.checkpoint(self._describe(row).key) for row, bars in sorted(self._bars.items())},
             )
         )
@@ -242,7 +270,7 @@ class StrategyHost:
         Raises:
             CheckpointError: one is damaged, or of another version, tape, position or board.
         """
-        saved = [self._decoded(blob) for blob in blobs]
+        saved = [decoded(blob, self._around.tape) for blob in blobs]
         if not saved:
             return
         position = saved[0].position
@@ -252,22 +280,11 @@ class StrategyHost:
         self._position = position
         self._bars = self._bars_of(saved)
         self._audiences.clear()
-        for name, strategy in self._strategies.items():
+        for strategy in self.roster:
+            name = strategy.spec.name
             found = [each.strategies[name] for each in saved if name in each.strategies]
             if not any(strategy.restore(each) for each in found):
                 strategy.since = position
-
-    def _decoded(self, blob: bytes) -> HostCheckpoint:
-        try:
-            saved = DECODER.decode(blob)
-        except msgspec.MsgspecError as error:
-            raise CheckpointError(f"the checkpoint cannot be read ({error}); start without it") from error
-        if (saved.version, saved.tape) != (VERSION, self._around.tape):
-            raise CheckpointError(
-                f"the checkpoint is of version {saved.version} and tape {saved.tape}, "
-                f"not {VERSION} and {self._around.tape}; start without it"
-            )
-        return saved
 
     def _bars_of(self, saved: Sequence[HostCheckpoint]) -> dict[int, InstrumentBars]:
         """Return the bars of the instruments that somebody here hears of; they are the same wherever they are whole."""
@@ -280,7 +297,7 @@ class StrategyHost:
                         f"the checkpoint's row {row} is {bars.key}, here it is {instrument.key}; "
                         "start without the checkpoint"
                     )
-                if self._those_of(instrument) and (row not in best or sum(bars.whole) > sum(best[row].whole)):
+                if self._those_of(row) and (row not in best or sum(bars.whole) > sum(best[row].whole)):
                     best[row] = bars
         return {row: InstrumentBars.restored(bars) for row, bars in best.items()}
 
@@ -288,17 +305,15 @@ class StrategyHost:
         """Go on at ``position`` after a hole, with the bars that the board shows; what was lost is given to nobody."""
         self._position = position
         self._audiences.clear()
-        self._bars = {
-            row: InstrumentBars.of_view(view) for row, view in views.items() if self._those_of(self._describe(row))
-        }
-        for each in self._strategies.values():
+        self._bars = {row: InstrumentBars.of_view(view) for row, view in views.items() if self._those_of(row)}
+        for each in self.roster:
             each.since = position
         self._resyncs += 1
 
     def statistics(self) -> HostStatistics:
         """Return what the strategies have done."""
         return HostStatistics(
-            strategies=tuple(each.statistics() for _, each in sorted(self._strategies.items())),
+            strategies=tuple(each.statistics() for each in sorted(self.roster, key=_by_name)),
             instruments=len(self._bars),
             position=self._position,
             bars_missed=self._bars_missed,
@@ -307,22 +322,9 @@ class StrategyHost:
         )
 
 
+def _by_name(strategy: RunningStrategy) -> str:
+    return strategy.spec.name
+
+
 def _usable(value: float) -> float:
     return value if -LIMIT < value < LIMIT else NAN
-
-
-def _closed_bar(key: str, ts_event: int, interval: Interval, bar: Bar) -> ClosedBar:
-    _, opened, high, low, close, volume, quote_volume, buy_volume, trades, _, _ = bar
-    return ClosedBar(
-        instrument=key,
-        ts_event=ts_event,
-        interval=interval,
-        open=opened,
-        high=high,
-        low=low,
-        close=close,
-        volume=volume,
-        quote_volume=quote_volume,
-        buy_volume=buy_volume,
-        trades=int(trades),
-    )

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from tickfloor.contracts.traders import TraderSpec, code_digest
+from tickfloor.traders.strategies.declared import declared_by
 from tickfloor.traders.strategies.errors import StrategyError
 from tickfloor.traders.strategies.said import brief
 from tickfloor.traders.strategies.strategy import Strategy
@@ -24,6 +25,7 @@ class LoadedStrategy:
 
     Attributes:
         make: the class.
+        declared: its columns, rules and budget.
     """
 
     def __init__(self, spec: TraderSpec) -> None:
@@ -31,7 +33,7 @@ class LoadedStrategy:
 
         Raises:
             StrategyError: there is no such file or class, the file has changed since its rules file was read, it is
-                not Python, or running it fails.
+                not Python, running it fails, or what the class declares is not valid.
         """
         file, _, name = spec.strategy.rpartition(":")
         code = _compiled(file, _source(Path(file), spec))
@@ -41,11 +43,17 @@ class LoadedStrategy:
         try:
             exec(code, self._module.__dict__)  # noqa: S102 - the user's own local file
             self.make = _class_of(self._module, file, name)
+            self.declared = declared_by(self.make, spec)
         except (Exception, SystemExit) as error:
             self.unload()
             if isinstance(error, StrategyError):
                 raise
             raise StrategyError(f"{file}{_line_of(error, file)}: {brief(error)}") from error
+
+    def globals(self) -> list[object]:
+        """Return what the file and its class hold by name, apart from Python's own."""
+        named = [found for name, found in vars(self._module).items() if name != "__builtins__"]
+        return [*named, *vars(self.make).values()]
 
     def unload(self) -> None:
         """Forget the module."""
@@ -62,7 +70,7 @@ def _source(path: Path, spec: TraderSpec) -> bytes:
     except OSError as error:
         raise StrategyError(f"{path}: cannot be read: {error.strerror}") from error
     if spec.strategy_digest and code_digest(source) != spec.strategy_digest:
-        raise StrategyError(f"{path}: has changed since its rules file was read; start the floor anew to run it")
+        raise StrategyError(f"{path}: has changed since it was read; tickfloor traders reload runs it as it is now")
     return source
 
 
@@ -83,7 +91,7 @@ def _class_of(module: ModuleType, file: str, name: str) -> type[Strategy]:
         raise StrategyError(f"{file}: there is no class {name!r} in it")
     if not isinstance(found, type) or not issubclass(found, Strategy) or found is Strategy:
         raise StrategyError(f"{file}: {name} is no subclass of {Strategy.__module__}.Strategy; derive it from that")
-    for method in ("on_start", "on_tick", "on_bar", "on_stop", "save", "restore"):
+    for method in ("on_start", "on_tick", "on_bar", "on_signal", "on_stop", "save", "restore"):
         if inspect.iscoroutinefunction(getattr(found, method)):
             raise StrategyError(f"{file}: {name}.{method} must not be async: nobody would wait for it")
     return found

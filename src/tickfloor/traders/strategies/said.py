@@ -1,5 +1,6 @@
 """What a strategy says, made fit for others: its signals, and its errors."""
 
+import traceback
 from math import isfinite
 from typing import Any, SupportsFloat
 
@@ -15,6 +16,8 @@ MAX_NAME = 200
 
 _MAX_TEXT = 1000
 """Most characters of what is said of an error."""
+
+_FRAMES = 3
 
 
 def checked_instrument(spec: TraderSpec, instrument: object) -> str:
@@ -78,3 +81,9 @@ def brief(error: BaseException) -> str:
 def sayable(text: str) -> str:
     """Return a text that fits into a message, whatever characters it holds."""
     return text[:_MAX_TEXT].encode(errors="backslashreplace").decode()
+
+
+def short_trace(error: BaseException) -> str:
+    """Return the innermost calls of an error, a line each."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-_FRAMES)
+    return sayable("\n".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames))

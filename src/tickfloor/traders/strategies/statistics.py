@@ -19,11 +19,14 @@ class StrategyStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """One strategy at one moment; the counts outlive its workers.
 
     Attributes:
-        calls: ticks and bars it was given.
+        calls: ticks, bars and signals of its rules that it was given.
         signals: signals it raised.
         failures: exceptions that came out of it.
-        failures_in_row: of those, the ones since a tick or bar that it took without one.
-        held_back: records it was not given because effects were stopped.
+        failures_in_row: of those, the ones since a call that it took without one.
+        held_back: what it was not given because effects were stopped.
+        busy_seconds: that its calls took in this worker, processor time where they were long.
+        slow_calls: calls in this worker that broke the budget of one.
+        kept_bytes: estimate of what it keeps, as it was looked at last; 0 before.
         last_failure: the last exception in this worker, or why it is stopped; empty if there was none.
     """
 
@@ -34,6 +37,9 @@ class StrategyStatistics(msgspec.Struct, frozen=True, kw_only=True):
     failures: int
     failures_in_row: int
     held_back: int
+    busy_seconds: float
+    slow_calls: int
+    kept_bytes: int
     last_failure: str
 
 

@@ -1,7 +1,8 @@
-"""What a strategy is given: trades, quotes and closed bars."""
+"""What a strategy is given: trades, quotes, closed bars and the signals of its own rules."""
 
 import msgspec
 
+from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Side
 
@@ -64,7 +65,41 @@ class ClosedBar(msgspec.Struct, frozen=True, gc=False):
     buy_volume: float
     trades: int
 
+    @classmethod
+    def of(cls, instrument: str, ts_event: int, interval: Interval, bar: Bar) -> "ClosedBar":
+        """Return a bar's numbers as it is given."""
+        _, opened, high, low, close, volume, quote_volume, buy_volume, trades, _, _ = bar
+        return cls(
+            instrument=instrument,
+            ts_event=ts_event,
+            interval=interval,
+            open=opened,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+            quote_volume=quote_volume,
+            buy_volume=buy_volume,
+            trades=int(trades),
+        )
+
     @property
     def ts_start(self) -> int:
         """The bar's start, ns UTC."""
         return self.ts_event - self.interval.ns
+
+
+class RuleSignal(msgspec.Struct, frozen=True):
+    """A rule of the strategy has turned true for an instrument.
+
+    Attributes:
+        rule: its name.
+        instrument: ``venue:symbol``.
+        ts_event: venue time of the record that decided it, ns UTC.
+        values: the rule's columns at that moment, by their texts; None where unknown.
+    """
+
+    rule: str
+    instrument: str
+    ts_event: int
+    values: dict[str, float | None]
