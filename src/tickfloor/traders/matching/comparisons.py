@@ -23,7 +23,6 @@ from tickfloor.traders.matching.regions import MIRRORED
 from tickfloor.traders.reach import Reach, reach_of
 from tickfloor.traders.rule import Rule
 
-
 Distance = tuple[float, float, float]
 """How far an answer is from changing, and how far what it compares moves with price and volume."""
 
@@ -68,7 +67,7 @@ class Comparing:
         return holds, room, with_price, with_volume
 
     def _distance(self, frames: Frames) -> Distance:
-        """Nothing changes while each moves by less than its own room: so if the furthest moves by less than the least."""
+        """Nothing changes while the side that moves furthest moves by less than the least room."""
         least, furthest_with_price, furthest_with_volume = inf, 0.0, 0.0
         for left, right, reach_left, reach_right in self.sides:
             one, other = left(frames.now), right(frames.now)
