@@ -40,3 +40,10 @@ def test_a_picture_is_whole_whatever_the_price(prices):
     picture = ElementTree.fromstring(picture_of("a <b> & \x1b[31m", times, prices, signals))
     assert len(picture.findall("{*}path")) == len(prices)
     assert picture.find("{*}text").text == "a <b> & ?[31m"
+
+
+def test_a_picture_says_prices_and_times_and_cuts_nothing_off():
+    picture = ElementTree.fromstring(picture_of("title", [0, 60_500_000_000], [19_770.125, 0.000012345], []))
+    texts = {text.text: text.attrib for text in picture.findall("{*}text")}
+    assert texts.keys() == {"title", "19770.125", "1.2345e-05", "1970-01-01 00:00:00", "1970-01-01 00:01:00.500"}
+    assert all(float(texts[price]["x"]) > 9 * len(price) for price in ("19770.125", "1.2345e-05"))

@@ -20,13 +20,23 @@ CANDLES = "start_ms,open,high,low,close,volume\n" + "".join(
 TRADES = "ts_us,price,qty,side,id\n" + "".join(
     f"{(DAY_MS + at * 1000) * 1000},{10 + at % 3},1,buy,{at}\n" for at in range(200)
 )
+RULES = """
+[[trader]]
+name = "up"
+rule = "close > 11"
+when = "close"
+[[trader]]
+name = "down"
+strategy = "down.py:Down"
+"""
 
 
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "candles.csv").write_text(CANDLES)
     (tmp_path / "trades.csv.gz").write_bytes(gzip.compress(TRADES.encode()))
-    (tmp_path / "rules.toml").write_text('[[trader]]\nname = "up"\nrule = "close > 11"\nwhen = "close"\n')
+    (tmp_path / "rules.toml").write_text(RULES)
+    (tmp_path / "down.py").write_text("")
     return tmp_path
 
 
@@ -97,6 +107,12 @@ def test_cooldown_and_interval_are_the_options(folder):
         (["close > 1", "--data", "none.csv"], 3, "there is no data file none.csv"),
         (["close >", "--data", "candles.csv"], 4, "  close >\n         ^"),
         (["nonsense", "--data", "candles.csv"], 4, "unknown column `nonsense`"),
+        (
+            ["upp", "--rules", "rules.toml", "--data", "candles.csv"],
+            4,
+            "no trader of that name either; did you mean 'up'?",
+        ),
+        (["down", "--rules", "rules.toml", "--data", "candles.csv"], 1, "trader 'down' is a strategy"),
         (["up", "--rules", "none.toml", "--data", "candles.csv"], 3, "there is no rules file none.toml"),
         (["close > 1", "--when", "tick", "--data", "candles.csv"], 1, "decide it at the close"),
         (['close > close("1m")', "--interval", "7m", "--data", "candles.csv"], 2, "--interval must be one of 1m, 5m"),
@@ -133,6 +149,7 @@ def test_the_price_is_drawn_with_its_signals(folder):
     assert lines[14].startswith("            10 ")
     assert lines[15].startswith("       signals ")
     assert lines[15].count("▲") == 3
+    assert lines[16].split() == ["UTC", "2023-11-14", "00:02:00", "2023-11-14", "00:12:00"]
     done = tickfloor(folder, "rules", "test", "close > 11", "--svg", "<&>.svg", "--data", "candles.csv")
     assert done.code == 0
     tree = ElementTree.fromstring((folder / "<&>.svg").read_text())

@@ -1,8 +1,9 @@
 """The rule that a command is about: a text, or a trader of a rules file, and what options say of it."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -51,12 +52,18 @@ def asked_rule(rule: str, options: Options) -> AskedRule:
     """Return the rule, or end the command with what is wrong with it."""
     if options.interval is not None and options.interval not in BY_LABEL:
         fail(f"--interval must be one of {', '.join(BY_LABEL)}, not {options.interval!r}", ExitCode.USAGE)
-    traders = () if options.rules is None else _traders_of(options.rules)
+    traders = () if options.rules is None else _traders_of(options.rules, rule)
     spec = next((trader for trader in traders if trader.name == rule), None)
     others = [trader for trader in traders if trader is not spec]
     chosen = spec is not None
-    spec = _with_options(spec or TraderSpec(name="rule", rule=_expanded(rule)), options)
-    _check(spec)
+    spec = _with_options(spec or TraderSpec(name="rule", rule=rule), options)
+    try:
+        spec = _checked(spec)
+    except RuleError as error:
+        from tickfloor.traders.language.errors import render
+
+        besides = "" if chosen or options.rules is None else f"\n{_no_trader(rule, traders, options.rules)}"
+        fail(f"the rule cannot run\n{render(error)}{besides}", ExitCode.INVALID)
     return AskedRule(spec, others, chosen or options.when is not None, chosen or options.interval is not None)
 
 
@@ -73,11 +80,13 @@ def _with_options(spec: TraderSpec, options: Options) -> TraderSpec:
     return spec
 
 
-def _traders_of(rules: Path) -> Sequence[TraderSpec]:
-    """Return the rules of a file, or end the command with what is wrong with them."""
+def _traders_of(rules: Path, rule: str) -> Sequence[TraderSpec]:
+    """Return the rules of a file, or end the command with what is wrong with them or with the one that is asked for."""
     from tickfloor.traders.check import check_traders
 
     file = read_rules(rules)
+    if any(spec.strategy for spec in file.specs if spec.name == rule):
+        fail(printable(f"trader {rule!r} is a strategy, which decides by itself; only rules can be asked about"))
     specs = [spec for spec in file.specs if not spec.strategy]
     problems = check_traders(specs).problems
     if problems:
@@ -86,26 +95,22 @@ def _traders_of(rules: Path) -> Sequence[TraderSpec]:
     return specs
 
 
-def _expanded(rule: str) -> str:
-    """Return a rule with the defaults of its parameters."""
+def _checked(spec: TraderSpec) -> TraderSpec:
+    """Return the trader with the defaults of its parameters.
+
+    Raises:
+        RuleError: its rule cannot run.
+    """
     from tickfloor.traders.language.templates import expand
-
-    try:
-        return expand(rule, {}, {}).text
-    except RuleError as error:
-        _refuse(error)
-
-
-def _check(spec: TraderSpec) -> None:
     from tickfloor.traders.plans import planned
 
-    try:
-        planned(spec)
-    except RuleError as error:
-        _refuse(error)
+    spec = replace(spec, rule=expand(spec.rule, {}, {}).text)
+    planned(spec)
+    return spec
 
 
-def _refuse(error: RuleError) -> NoReturn:
-    from tickfloor.traders.language.errors import render
-
-    fail(f"the rule cannot run\n{render(error)}", ExitCode.INVALID)
+def _no_trader(rule: str, traders: Sequence[TraderSpec], rules: Path) -> str:
+    """Return that what is no rule is no trader's name either, and whose it may have been."""
+    near = get_close_matches(rule, [trader.name for trader in traders], 1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return printable(f"{rules} has no trader of that name either{meant}")

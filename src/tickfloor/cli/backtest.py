@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +13,7 @@ from tickfloor.cli.asked_rule import AskedRule, Options, asked_rule
 from tickfloor.cli.exit_codes import ExitCode
 from tickfloor.cli.output import counted, data, fail, say
 from tickfloor.cli.table import UNKNOWN, Column, printable, show_table
+from tickfloor.cli.venue_time import time_text
 from tickfloor.contracts.traders import TraderSpec
 
 if TYPE_CHECKING:
@@ -179,13 +179,6 @@ def _unit(spec: TraderSpec) -> str:
 
 def _value(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.8g}"
-
-
-def time_text(ts_event: int) -> str:
-    """Return a venue time, ns UTC, as people read it, with milliseconds only if there are any."""
-    seconds, rest = divmod(ts_event, 1_000_000_000)
-    text = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
-    return f"{text}.{rest // 1_000_000:03}" if rest else text
 
 
 def _described(tested: Tested, limit: int) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _OF_RULES = ("when", "cooldown", "requires_live", "parameters")
 """Keys that say when a rule is decided and what it is; a strategy decides that itself."""
 
 _STRATEGY = re.compile(r"(.+\.py):([^\W\d]\w*)")
-_ASSET = re.compile(r"[A-Za-z0-9]{1,20}")
+ASSET = re.compile(r"[A-Za-z0-9]{1,20}")
 _MAX_BYTES = 10 << 20
 
 
@@ -84,13 +84,18 @@ class RulesFile:
                 )
 
     def place_of(self, trader: str, column: int) -> Place:
-        """Return where a column of a trader's rule text stands in the file; of a strategy, column 1 is its name."""
+        """Return where a column of a trader's rule text stands in the file.
+
+        A strategy's texts stand in its own file: of it, this is where the rules file names it.
+        """
         index = next(number for number, spec in enumerate(self.specs) if spec.name == trader)
         expansion = self._expansions.get(trader)
         if expansion is not None:
             origin = expansion.origin(column)
             return self._written(index, origin.name, origin.column)
-        return self._text.in_trader(index, "strategy" if self.specs[index].strategy else "rule", column)
+        if self.specs[index].strategy:
+            return self._text.in_trader(index, "strategy", 1)
+        return self._text.in_trader(index, "rule", column)
 
     def _written(self, index: int, rule: str, column: int) -> Place:
         """Return the place of a column of a named rule, or of the trader's own if there is no name."""
@@ -178,7 +183,7 @@ def _spec_of(table: dict[str, Any], folder: Path, where: str) -> TraderSpec:
         raise ConfigError(_wrong_globs("symbols", where))
     exclude = _globs(table, "exclude", [], where)
     quote = table.get("quote", "")
-    if quote and _ASSET.fullmatch(quote) is None:
+    if quote and ASSET.fullmatch(quote) is None:
         raise ConfigError(f'{where}: quote must be one asset, for example "USDT", not {quote!r}')
     interval = table.get("interval", "1m")
     if interval not in BY_LABEL:

@@ -5,6 +5,7 @@ declarative where it can be (``UpdateTrader`` names what shall be, not what to c
 changes nothing.
 """
 
+from enum import StrEnum
 from typing import Literal
 
 import msgspec
@@ -83,6 +84,27 @@ class RunTraders(Message, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
 
 
+class Measure(StrEnum):
+    """By what traders are ranked, the largest first."""
+
+    TIME = "time"
+    SIGNALS = "signals"
+    MATCHES = "matches"
+
+
+class ReportTrader(Message, frozen=True, kw_only=True):
+    """Say what a trader has done; result: :class:`TradersReported`. The answer may come some records later."""
+
+    name: str
+
+
+class RankTraders(Message, frozen=True, kw_only=True):
+    """Say what the first traders by a measure have done, at most so many; result and time as of ReportTrader."""
+
+    by: Measure
+    most: int
+
+
 class Begin(Message, frozen=True, kw_only=True):
     """Start working: a feed reads its source, a trader its tape.
 
@@ -149,7 +171,7 @@ class BeginEpoch(Message, frozen=True, kw_only=True):
 
 CommandBody = (
     Init | Ping | GetStatus | Inspect | Configure | Cleanup
-    | CheckTraders | AddTrader | UpdateTrader | RemoveTrader | SyncTraders | RunTraders
+    | CheckTraders | AddTrader | UpdateTrader | RemoveTrader | SyncTraders | RunTraders | ReportTrader | RankTraders
     | Begin | FreezeCheckpoint | Resume | ReadThrough | Yield | TakeOver | Drain
     | StopFeed | QuerySignals | BeginEpoch
 )  # fmt: skip
@@ -193,6 +215,63 @@ class TradersRun(Message, frozen=True, kw_only=True):
 
     matches: dict[str, tuple[str, ...]]
     evaluations: int
+
+
+class OwnRuleReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule of a strategy has done: how often it was decided and became true."""
+
+    name: str
+    rule: str
+    evaluations: int
+    matches: int
+
+
+class StrategyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a strategy has done, besides what every trader does.
+
+    Attributes:
+        state: waiting, running or failed.
+        calls: ticks, bars and signals of its rules that it was given; failures: of them, those it did not take.
+        held_back: what it was not given because effects were stopped.
+        mean_us: time of a call in this worker, us; 0 before the first.
+        slow_calls: calls in this worker that broke its budget for one.
+        kept_bytes: estimate of what it keeps; 0 before it was looked at.
+        last_failure: in this worker; empty without one.
+    """
+
+    state: str
+    calls: int
+    failures: int
+    held_back: int
+    mean_us: float
+    slow_calls: int
+    kept_bytes: int
+    last_failure: str
+    rules: tuple[OwnRuleReport, ...]
+
+
+class TraderReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a trader has done. Counts outlive its workers; time is that of this one.
+
+    Attributes:
+        evaluations: how often its rule was decided, of a strategy its own rules; matches: became true; signals: given.
+        busy_seconds: that it took: an estimate. A column that several traders read is shared by them.
+        share: of the time that all traders of its worker took together, 0 to 1.
+    """
+
+    name: str
+    evaluations: int
+    matches: int
+    signals: int
+    busy_seconds: float
+    share: float
+    strategy: StrategyReport | None = None
+
+
+class TradersReported(Message, frozen=True, kw_only=True):
+    """What traders have done, in the order that was asked for."""
+
+    reports: tuple[TraderReport, ...]
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -265,6 +344,6 @@ class WorkerReport(Message, frozen=True, kw_only=True):
 
 
 Result = (
-    TradersChecked | TradersSynced | TradersRun | Yielded | CheckpointTaken
+    TradersChecked | TradersSynced | TradersRun | TradersReported | Yielded | CheckpointTaken
     | Pong | WorkerReport | Inspected | SignalsFound | EpochBegun
 )  # fmt: skip

@@ -8,6 +8,8 @@ from tickfloor.contracts.intervals import BY_LABEL
 from tickfloor.contracts.traders import TraderSpec, trader_number
 from tickfloor.traders.language.plan import columns
 from tickfloor.traders.plans import planned
+from tickfloor.traders.roster import as_rule
+from tickfloor.traders.strategies.declared import Declared
 from tickfloor.traders.strategies.errors import StrategyError
 from tickfloor.traders.strategies.loader import LoadedStrategy
 from tickfloor.traders.strategies.running import Blame
@@ -23,10 +25,11 @@ def check_traders(specs: Sequence[TraderSpec], vitals: Blame | None = None) -> T
     for spec in specs:
         try:
             if spec.strategy:
-                _check_strategy(spec, vitals)
-                needed[spec.name] = ()
+                declared = _declared(spec, vitals)
+                rules = [*declared.rules.values(), *(as_rule(spec, text) for text in declared.columns.values())]
             else:
-                needed[spec.name] = tuple(sorted(columns(planned(spec))))
+                rules = [spec]
+            needed[spec.name] = tuple(sorted({column for rule in rules for column in columns(planned(rule))}))
         except RuleError as error:
             problems.append(
                 RuleProblem(
@@ -39,18 +42,25 @@ def check_traders(specs: Sequence[TraderSpec], vitals: Blame | None = None) -> T
     return TradersChecked(columns=needed, problems=tuple(problems))
 
 
-def _check_strategy(spec: TraderSpec, vitals: Blame | None) -> None:
+def _declared(spec: TraderSpec, vitals: Blame | None) -> Declared:
+    """Return what a strategy's class declares, or raise why it cannot run."""
     if spec.rule:
         raise ValueError("it has a rule and a strategy; a trader has one of them")
     if spec.interval not in BY_LABEL:
         raise ValueError(f'interval "{spec.interval}" is none of {", ".join(BY_LABEL)}')
     if vitals is None:
-        LoadedStrategy(spec).unload()
-        return
+        return _loaded_and_let_go(spec)
     vitals.enter(trader_number(spec.name))
     try:
-        LoadedStrategy(spec).unload()
+        declared = _loaded_and_let_go(spec)
     except StrategyError:
         vitals.leave()
         raise
     vitals.leave()
+    return declared
+
+
+def _loaded_and_let_go(spec: TraderSpec) -> Declared:
+    loaded = LoadedStrategy(spec)
+    loaded.unload()
+    return loaded.declared

@@ -7,7 +7,6 @@ on how the traders are spread over engines.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isfinite
 from time import perf_counter_ns
-from typing import NamedTuple
 
 import msgspec
 
@@ -25,9 +24,11 @@ from tickfloor.traders.checkpoint import (
     EngineCheckpoint,
     TraderIdentity,
 )
-from tickfloor.traders.instrument_state import InstrumentState
+from tickfloor.traders.groups import Moment
+from tickfloor.traders.instrument_state import InstrumentState, Surroundings
 from tickfloor.traders.language.plan import Plan, interval_of
 from tickfloor.traders.layout import Layout
+from tickfloor.traders.matches_now import MatchesNow, by_trader
 from tickfloor.traders.plans import TradersRefusedError, planned, plans_of
 from tickfloor.traders.resync import Carried, InstrumentView, resynchronised
 from tickfloor.traders.roster import Change, Roster, Tally
@@ -36,23 +37,12 @@ from tickfloor.traders.saved import SavedInstrument
 from tickfloor.traders.statistics import Counters, EngineStatistics, TraderStatistics
 from tickfloor.traders.tape_order import end_of
 from tickfloor.traders.volume_ranks import VolumeRanks
+from tickfloor.traders.warm_up import History, no_history
 
 _CLOCK = int(Kind.CLOCK)
 _STATS = int(Kind.STATS)
 _VOLUMES = int(StatsPart.VOLUMES)
 _MORE = int(Flag.MORE)
-
-
-class MatchesNow(NamedTuple):
-    """What traders match at one moment.
-
-    Attributes:
-        matches: keys of the instruments that each trader matches; traders that match none are left out.
-        evaluations: rules tested, one for each pair of trader and instrument.
-    """
-
-    matches: dict[str, tuple[str, ...]]
-    evaluations: int
 
 
 class Engine:
@@ -62,12 +52,21 @@ class Engine:
         source: first part of every signal's identity, see :class:`~tickfloor.contracts.signals.Signal`.
         tape: name of the tape.
         describe: gives the instrument of a board row; asked once, when the row is first seen on the tape.
+        history: gives closed bars of a row, from which columns that begin later than the floor are computed.
     """
 
-    def __init__(self, *, source: str, tape: str, describe: Callable[[int], Instrument]) -> None:
+    def __init__(
+        self,
+        *,
+        source: str,
+        tape: str,
+        describe: Callable[[int], Instrument],
+        history: History = no_history,
+    ) -> None:
         self._source = source
         self._tape = tape
         self._describe = describe
+        self._around = Surroundings(self._named, history)
         self._roster = Roster()
         self._packed_traders: msgspec.Raw | None = None
         self._instruments: dict[int, Instrument] = {}
@@ -219,7 +218,7 @@ class Engine:
                 return True
         return False
 
-    def _open(self, row: int, sequence: int) -> InstrumentState | None:
+    def _open(self, row: int, sequence: int, ts_event: int) -> InstrumentState | None:
         """Return the state of a row that was not seen since the traders last changed."""
         state: InstrumentState | None
         if row in self._outdated:
@@ -235,7 +234,12 @@ class Engine:
                 state = self._opened(row, layout)
             else:
                 state = InstrumentState(
-                    self._instrument(row), layout, self._counters, since=sequence, others=self._named
+                    self._instrument(row),
+                    layout,
+                    self._counters,
+                    self._around,
+                    since=sequence,
+                    begins_ms=ts_event // 1_000_000,
                 )
         self._saved.pop(row, None)
         self._states[row] = state
@@ -252,7 +256,7 @@ class Engine:
     def _opened(self, row: int, layout: Layout) -> InstrumentState:
         saved = self._saved[row]
         return InstrumentState(
-            self._instrument(row), layout, self._counters, saved.state(), saved.known(), others=self._named
+            self._instrument(row), layout, self._counters, self._around, saved.state(), saved.known()
         )
 
     def _named(self, key: str) -> InstrumentState | None:
@@ -261,7 +265,7 @@ class Engine:
         if row is None:
             return None
         if row not in self._states and (row in self._saved or row in self._outdated):
-            self._open(row, self._position)
+            self._open(row, self._position, 0)
         return self._states.get(row)
 
     def _open_none_early(self) -> None:
@@ -294,7 +298,8 @@ class Engine:
             if name not in self._roster.rules:
                 raise KeyError(name)
         wanted = self._roster.places(names)
-        matches: dict[str, list[str]] = {}
+        keys: dict[Moment, list[str]] = {moment: [] for moment in wanted}
+        holding: dict[Moment, list[int]] = {moment: [] for moment in wanted}
         evaluations = 0
         for row in sorted({*self._saved, *self._outdated, *self._states}):
             state = self._state_to_look_at(row)
@@ -304,9 +309,13 @@ class Engine:
                 places = wanted[moment] & part.places
                 if places:
                     evaluations += places.bit_count()
-                    for rule in part.index.at(state.matches_now(moment) & places):
-                        matches.setdefault(rule.spec.name, []).append(state.instrument.key)
-        return MatchesNow({name: tuple(matches[name]) for name in sorted(matches)}, evaluations)
+                    keys[moment].append(state.instrument.key)
+                    holding[moment].append(state.holding(moment) & places)
+        matches: dict[str, tuple[str, ...]] = {}
+        for moment, several in keys.items():
+            if several:
+                matches |= by_trader(self._roster.index(moment), several, holding[moment])
+        return MatchesNow(dict(sorted(matches.items())), evaluations)
 
     def _state_to_look_at(self, row: int) -> InstrumentState | None:
         """Return a row's state, brought up to date if its traders have changed; of one not open a copy."""
@@ -320,9 +329,7 @@ class Engine:
         if layout is None:
             return None
         saved = self._saved[row]
-        return InstrumentState(
-            self._instrument(row), layout, Counters(), saved.state(), saved.known(), others=self._named
-        )
+        return InstrumentState(self._instrument(row), layout, Counters(), self._around, saved.state(), saved.known())
 
     # Records
 
@@ -345,7 +352,7 @@ class Engine:
             try:
                 state = states[row]
             except KeyError:
-                state = self._open(row, sequence)
+                state = self._open(row, sequence, ts_event)
             if kind == _STATS and code == _VOLUMES:
                 self._rank(row, state, b)
             if state is None or sequence <= state.skip_through:

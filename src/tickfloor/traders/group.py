@@ -12,6 +12,7 @@ from tickfloor.traders.resync import InstrumentView
 from tickfloor.traders.strategies.errors import StrategyError
 from tickfloor.traders.strategies.host import StrategyHost
 from tickfloor.traders.strategies.statistics import StrategyState
+from tickfloor.traders.survey import Survey
 from tickfloor.traders.tape_order import end_of
 
 _PIECES = 2
@@ -261,6 +262,10 @@ class TraderGroup:
             "strategy_kept_bytes": sum(each.kept_bytes for each in strategies),
             "held_back": sum(each.held_back for each in strategies),
         }
+
+    def survey(self) -> Survey:
+        """Return what finds out what every trader has done."""
+        return Survey(self._engine, self._strategies, self._set.specs(), self._own_rules)
 
     def matches(self, names: Collection[str]) -> tuple[dict[str, tuple[str, ...]], int]:
         """Return the instruments that each of these traders matches now, and how many rules were tested.

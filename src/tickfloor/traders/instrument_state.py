@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,7 +11,7 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import LABELS, Interval
 from tickfloor.contracts.records import Flag, Kind, Side, StatsPart
 from tickfloor.indicators.protocol import LIMIT, NAN
-from tickfloor.market.bars import CLOSE, OPEN, FormingBars, add_trade
+from tickfloor.market.bars import CLOSE, OPEN, START_MS, FormingBars, add_trade, start_of
 from tickfloor.traders.checkpoint import (
     ENCODER,
     LANE_DECODER,
@@ -35,6 +36,7 @@ from tickfloor.traders.merge import merged_lanes
 from tickfloor.traders.resync import Carried, unpacked
 from tickfloor.traders.rule import Rule
 from tickfloor.traders.statistics import Counters
+from tickfloor.traders.warm_up import History, warmed
 from tickfloor.traders.watch import Watch
 
 INTERVALS = tuple(Interval)
@@ -72,6 +74,19 @@ _VOLUME_COLUMNS = (
 Others = Callable[[str], "InstrumentState | None"]
 """Gives the state of another instrument by its ``venue:symbol``, or None while it has not been seen."""
 
+
+class Surroundings(NamedTuple):
+    """What an instrument asks of what is around it.
+
+    Attributes:
+        others: the states of other instruments.
+        history: closed bars that are kept elsewhere.
+    """
+
+    others: Others
+    history: History
+
+
 _by_name = attrgetter("spec.name")
 
 
@@ -80,7 +95,7 @@ class InstrumentState:
 
     With ``saved`` it goes on from there, as far as the columns and traders are still here; traders that are not
     ``known`` there start unknown. A :class:`~tickfloor.contracts.errors.CheckpointError` says that it was saved for
-    another instrument. Without, it begins with the record of sequence ``since``.
+    another instrument. Without, it begins with the record of sequence ``since``, at ``begins_ms``.
 
     Attributes:
         skip_through: records up to this sequence are contained in the state already.
@@ -89,9 +104,9 @@ class InstrumentState:
     """
 
     __slots__ = (
-        "_closed_until_ms", "_counters", "_event", "_fields", "_forming", "_instrument", "_lanes", "_last_ts",
-        "_latest", "_layout", "_market", "_matches", "_minute_of_clock", "_others", "_packed", "_signalled", "_since",
-        "_watch", "frames", "rank", "skip_through",
+        "_around", "_begins_ms", "_closed_until_ms", "_counters", "_event", "_fields", "_forming", "_instrument",
+        "_lanes", "_last_ts", "_latest", "_layout", "_market", "_matches", "_minute_of_clock", "_packed", "_signalled",
+        "_since", "_unseen", "_watch", "frames", "rank", "skip_through",
     )  # fmt: skip
 
     def __init__(
@@ -99,14 +114,16 @@ class InstrumentState:
         instrument: Instrument,
         layout: Layout,
         counters: Counters,
+        around: Surroundings,
         saved: InstrumentCheckpoint | None = None,
         known: Collection[str] = (),
         *,
         since: int = 0,
-        others: Others = lambda _: None,
+        begins_ms: int = NEVER,
     ) -> None:
         self._instrument = instrument
-        self._others = others
+        self._around = around
+        self._begins_ms = begins_ms
         self._minute_of_clock = NEVER
         self._counters = counters
         self.skip_through = -1
@@ -126,6 +143,8 @@ class InstrumentState:
         self._market[MarketColumn.CUMULATIVE_DELTA] = 0.0
         self._signalled: dict[str, int] = {}
         self.frames = Frames()
+        self._unseen = False
+        """whether bits have changed since traders were last decided"""
         self._lanes: dict[Interval, Lane] = {}
         self._matches: dict[Moment, Matches] = {}
         if saved is not None:
@@ -158,6 +177,7 @@ class InstrumentState:
                 state = None if saved is None else self._lane_state(program, saved)
                 self._lanes[interval] = Lane(program, frames, state)
         self._lanes = {interval: self._lanes[interval] for interval in layout.programs}
+        self._warm_up()
         for slot, with_price, with_volume in layout.leaves:
             frames.set_reach(slot, with_price, with_volume)
         for column, slots in enumerate(layout.market):
@@ -172,6 +192,24 @@ class InstrumentState:
             matches.apply_to(part.places)
             if moment is not None:  # decided at its close, however it stands
                 matches.waiting = 0
+
+    def _warm_up(self) -> None:
+        """Compute columns that have just begun from the bars that closed before, where some are kept."""
+        for interval, lane in self._lanes.items():
+            young = lane.young
+            bars = self._around.history(self._instrument.id, interval) if young else ()
+            end_ms = self._begins_here(interval)
+            closed = [bar for bar in bars if bar[START_MS] + interval.ms <= end_ms]
+            if closed:
+                state = warmed(self._layout, lane.state(), young, closed, interval)
+                self._lanes[interval] = Lane(self._layout.programs[interval], self.frames, state)
+
+    def _begins_here(self, interval: Interval) -> int:
+        """Return up to when bars of an interval have closed as far as this state knows, ms UTC."""
+        if self._closed_until_ms[interval] != NEVER:
+            return self._closed_until_ms[interval]
+        minute = self._forming.minute
+        return start_of(interval, self._begins_ms if minute is None else int(minute[START_MS]))
 
     def conform(self, layout: Layout) -> None:
         """Go on with other traders; those that stay are not disturbed, and new ones start unknown."""
@@ -348,7 +386,8 @@ class InstrumentState:
             layout.tally[None, inputs] += 1
             watch, matches = self._watch, self._matches[None]
             ready = matches.ready(inputs) if matches.waiting else False
-            if watch.look(self._price) or ready:
+            if watch.look(self._price) or ready or self._unseen:
+                self._unseen = False
                 found = matches.decide(watch.bits)
                 if found:
                     new = part.index.at(found)
@@ -374,7 +413,7 @@ class InstrumentState:
         frames = self.frames
         frames.tick += 1
         for slot, name, other_slot in self._layout.elsewhere:
-            other = self._others(name if ":" in name else f"{self._instrument.venue}:{name}")
+            other = self._around.others(name if ":" in name else f"{self._instrument.venue}:{name}")
             if other is None:
                 frames.now[slot] = frames.closed[slot] = NAN
             else:
@@ -443,17 +482,19 @@ class InstrumentState:
 
     def _match_silently(self, moment: Moment, places: int) -> None:
         matches = self._matches[moment]
-        holding = self._holding(moment)
+        holding = self.holding(moment)
         matches.matched = (matches.matched & ~places) | (holding & places)
 
-    def _holding(self, moment: Moment) -> int:
-        """Return the places of the traders whose rule holds on the present columns."""
+    def holding(self, moment: Moment) -> int:
+        """Return the places of the traders whose rule holds on the present columns; this decides nothing."""
         frames = self.frames
         if moment is not None:
             return self._layout.at_close[moment].holding(frames.closed, frames.before)
-        for chain in self._layout.chains:
-            frames.refresh(chain)
-        return self._layout.per_tick.holding(frames.now, frames.closed)
+        watch, part = self._watch, self._layout.per_tick
+        looks = watch.looks
+        self._unseen |= watch.look(self._price)
+        watch.looks = looks
+        return part.index.holding(watch.bits) & part.places
 
     # State
 
@@ -490,10 +531,6 @@ class InstrumentState:
 
     def _names_matched(self) -> list[str]:
         return sorted(name for matches in self._matches.values() for name in matches.names(matches.matched))
-
-    def matches_now(self, moment: Moment) -> int:
-        """Return the places of the traders whose rule holds on the present columns; this decides nothing."""
-        return self._holding(moment) if moment is None or moment in self._layout.at_close else 0
 
     def _restore(self, saved: InstrumentCheckpoint) -> None:
         if saved.key != self._instrument.key:

@@ -91,6 +91,16 @@ class Lane:
         return (step.slot, FRAME, lambda closed: close(*several(closed)))
 
     @property
+    def young(self) -> set[str]:
+        """The columns that no bar has closed for since they began, apart from those noted at a close."""
+        noted = set(self._noted_places)
+        return {
+            key
+            for place, (key, since) in enumerate(zip(self._program.keys, self._since, strict=True))
+            if since == self._closes and place not in noted
+        }
+
+    @property
     def fields(self) -> list[tuple[int, int]]:
         """Slot and field of the columns of the current bar."""
         return self._program.fields

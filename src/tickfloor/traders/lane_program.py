@@ -1,6 +1,7 @@
 """How the columns of one interval are computed: the same for all instruments with the same traders."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 from tickfloor.contracts.intervals import Interval
@@ -66,6 +67,15 @@ class LaneProgram:
         self.noted_after = [(slot(each), slot(each.column)) for each in stood if each.at_close]
         self.steps = [_step(column, columns) for column in found if not isinstance(column, BarValue | Market | Stood)]
         self.depth = max((column.back for column in bars), default=0) + REVISABLE_BARS + 2
+
+    def only(self, slots: Collection[int]) -> "LaneProgram":
+        """Return a program with these of the computed and noted columns, and all of what a bar shows by itself."""
+        other = copy(self)
+        other.steps = [step for step in self.steps if step.slot in slots]
+        left_out = {step.slot for step in self.steps}.difference(slots)
+        kept = [(slot, key) for slot, key in zip(self.slots, self.keys, strict=True) if slot not in left_out]
+        other.slots, other.keys = [slot for slot, _ in kept], [key for _, key in kept]
+        return other
 
 
 def _step(column: NumberNode, columns: Columns) -> IndicatorStep | ValueStep:

@@ -100,6 +100,10 @@ class Roster:
         """Return the places of traders, all without names, as bits per moment."""
         return {moment: index.bits(names or index.places) for moment, index in self._indexes.items()}
 
+    def index(self, moment: Moment) -> RuleIndex:
+        """Return the rules that are decided at the same moments."""
+        return self._indexes[moment]
+
     # Changes
 
     def change(self, gone: Collection[str], new: Iterable[tuple[TraderSpec, Plan]]) -> Change:

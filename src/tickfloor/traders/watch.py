@@ -41,9 +41,9 @@ class Watch:
     """
 
     __slots__ = (
-        "_above", "_below", "_blocks", "_due", "_ends", "_every_move", "_every_trade", "_frames", "_highs", "_kind",
-        "_layout", "_lows", "_moved", "_planes", "_price", "_qty", "_sets", "_slots", "_soonest", "_stale", "_step",
-        "_thresholds", "_traded", "_until", "bits", "looks",
+        "_above", "_below", "_blind", "_blocks", "_due", "_ends", "_every_move", "_every_trade", "_frames", "_highs",
+        "_kind", "_layout", "_lows", "_moved", "_planes", "_price", "_qty", "_sets", "_slots", "_soonest", "_stale",
+        "_step", "_thresholds", "_traded", "_until", "bits", "looks",
     )  # fmt: skip
 
     def __init__(self, layout: Layout, frames: Frames, looks: int = 0) -> None:
@@ -72,6 +72,8 @@ class Watch:
         self._planes = [0] * part.index.comparing_planes
         self._stale = [layout.all]
         self._moved = False
+        self._blind = False
+        """whether it was looked while no minute was forming, so that ranges are counted from no price"""
         self._price = NAN
         self._traded = 0.0
         self._step = 0.0
@@ -102,6 +104,9 @@ class Watch:
 
     def traded(self, price: float, qty: float) -> None:  # hot path
         """Note a trade in the forming bars."""
+        if self._blind:
+            self._blind = False
+            self.all_changed()
         due = self._due
         if self._every_trade:
             due.update(self._every_trade)
@@ -128,6 +133,8 @@ class Watch:
         """Bring the bits up to date at the present price, and say if any may have changed."""
         if price == price:
             self._price = price
+        else:
+            self._blind = True
         stale, self._stale = self._stale, []
         if stale:
             self._reconsider()

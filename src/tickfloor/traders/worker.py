@@ -6,6 +6,7 @@ import time
 from tickfloor.board.board_reader import BoardReader
 from tickfloor.board.tape_reader import TapeReader
 from tickfloor.board.waiting import Doorbell, WaitStrategy
+from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.commands import (
     AddTrader,
     Begin,
@@ -15,8 +16,10 @@ from tickfloor.contracts.commands import (
     Drain,
     FreezeCheckpoint,
     Progress,
+    RankTraders,
     ReadThrough,
     RemoveTrader,
+    ReportTrader,
     Result,
     Resume,
     RunTraders,
@@ -30,6 +33,7 @@ from tickfloor.contracts.commands import (
 )
 from tickfloor.contracts.errors import CheckpointError, TapeOverrunError, TickfloorError
 from tickfloor.contracts.events import SignalsAccepted, TraderStatus
+from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.messages import ToWorker
 from tickfloor.contracts.record_messages import takes_messages
 from tickfloor.contracts.settings import TraderSettings, WorkerSettings
@@ -43,6 +47,7 @@ from tickfloor.traders.keeper import StateKeeper, read_saved
 from tickfloor.traders.outlet import SignalOutlet
 from tickfloor.traders.record_messages import MessageArrival, RecordMessages
 from tickfloor.traders.strategies.host import StrategyHost
+from tickfloor.traders.surveys import Surveys
 from tickfloor.worker.checkpoint import Checkpoint
 from tickfloor.worker.inbox import Later
 from tickfloor.worker.runtime import Runtime
@@ -64,7 +69,9 @@ class TraderWorker:
         self._waiting: WaitStrategy
         self._tape, self._waiting = _reader_of(runtime, settings)
         self._board = BoardReader(descriptors["board"], run_id=runtime.run_id)
-        self._engine = Engine(source=settings.source, tape=settings.tape, describe=self._board.instrument)
+        self._engine = Engine(
+            source=settings.source, tape=settings.tape, describe=self._board.instrument, history=self._closed_bars
+        )
         self._traders = TraderGroup(
             self._engine,
             StrategyHost(
@@ -78,6 +85,7 @@ class TraderWorker:
                 columns=self._engine,
             ),
         )
+        self._surveys = Surveys(self._traders, runtime.applied)
         self._outlet = SignalOutlet(runtime.channel.send, self._tape.published_at)
         self._keeper = StateKeeper(
             Checkpoint(descriptors["checkpoint"]),
@@ -112,6 +120,9 @@ class TraderWorker:
             case RunTraders(names=names):
                 matches, evaluations = self._traders.matches(names)
                 return TradersRun(matches=matches, evaluations=evaluations)
+            case ReportTrader() | RankTraders():
+                self._surveys.ask(sequence, body)
+                raise Later
             case Begin(restore=restore, muted=muted):
                 self._begin(restore, muted=muted)
             case Yield(at=None):
@@ -160,6 +171,8 @@ class TraderWorker:
 
     def step(self) -> bool:  # hot path
         """Read what is on the tape and decide it."""
+        if self._surveys:
+            self._surveys.step()
         if not self._begun:
             return False
         if self._freezes or self._yields or self._reads or self._drains:
@@ -181,6 +194,9 @@ class TraderWorker:
         if time.monotonic() - self._said_at >= _STATUS_SECONDS:
             self._say_status()
         return bool(records) or self._open_next()
+
+    def _closed_bars(self, row: int, interval: Interval) -> list[Bar]:
+        return self._board.bars(row, interval, self._board.depth).closed
 
     def _open_next(self) -> bool:
         """Do beforehand what later records would have to wait for; say whether there was something."""
@@ -227,7 +243,9 @@ class TraderWorker:
             self._runtime.applied(sequence)
 
     def wait(self, seconds: float) -> None:
-        """Sleep until the feed rings, a message comes, or a checkpoint is due."""
+        """Sleep until the feed rings, a message comes, or a checkpoint is due; not while a survey goes on."""
+        if self._surveys:
+            return
         if self._held_up:
             # The tape may hold records; only a message lets them be read.
             self._runtime.wait_for_message(seconds)

@@ -65,6 +65,20 @@ def test_files_that_do_not_record_volume_keep_all_their_candles(file):
     assert np.isnan(candles.bars.field("volume")).all()
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2023-11-14", "2023-11-15"),
+        ("2023-11-14 00:00", "2023-11-15T00:00:00.000Z"),
+        ("2023-11-14T01:00:00+01:00", " 2023-11-15 00:00:00"),
+    ],
+)
+def test_times_may_be_dates(file, first, second):
+    candles = read_candles([file(f"Date,Open,High,Low,Close\n{first},1,2,0.5,1\n{second},1,2,0.5,1\n")])
+    assert candles.bars.start_ms.tolist() == [DAY_MS, DAY_MS + 86_400_000]
+    assert candles.bars.interval.label == "1d"
+
+
 def test_files_follow_each_other(file):
     first = file(HEAD + candle(0) + candle(1), "a.csv")
     second = file(HEAD + candle(2) + candle(3), "b.csv")
@@ -78,6 +92,9 @@ def test_files_follow_each_other(file):
     [
         ("x,1,2,0.5,1,1", "time is 'x'; it must be a number since 1970"),
         ("nan,1,2,0.5,1,1", "time is 'nan'; it must be a number since 1970"),
+        ("2024-13-01,1,2,0.5,1,1", "time is '2024-13-01'; it must be a number since 1970"),
+        ("1969-12-31,1,2,0.5,1,1", "time is '1969-12-31', which is before 1970"),
+        ("0001-01-01T00:00+23:00,1,2,0.5,1,1", "time is '0001-01-01T00:00+23:00', which is before 1970"),
         ("9" * 5_000 + ",1,2,0.5,1,1", "time is '9999"),
         ("-5,1,2,0.5,1,1", "time is '-5', which cannot be"),
         ("99999999999999999999,1,2,0.5,1,1", "time is '99999999999999999999', which cannot be"),

@@ -13,6 +13,7 @@ from tickfloor.supervisor.control.requests import (
     ListTraders,
     ListWorkers,
     PardonTrader,
+    RankTraders,
     ReloadTrader,
     RemoveTrader,
     ReplaceWorker,
@@ -20,6 +21,7 @@ from tickfloor.supervisor.control.requests import (
     ScaleTraders,
     ShowLogs,
     ShowStatistics,
+    ShowTrader,
     ShowWorker,
     StopWorker,
     TraceCorrelation,
@@ -29,7 +31,8 @@ from tickfloor.supervisor.control.requests import (
 Answerable = (
     ListWorkers | ShowWorker | ReplaceWorker | DrainWorker | CleanupWorker | StopWorker | ScaleTraders
     | ShowLogs | TraceCorrelation | ShowStatistics
-    | ListTraders | AddTrader | UpdateTrader | RemoveTrader | PardonTrader | ReloadTrader | RunTraders
+    | ListTraders | ShowTrader | RankTraders
+    | AddTrader | UpdateTrader | RemoveTrader | PardonTrader | ReloadTrader | RunTraders
     | EmergencyStop | EmergencyResume | EmergencyRecover
 )  # fmt: skip
 """Requests that have one reply."""
@@ -64,6 +67,10 @@ async def answer(floor: FloorControl, request: Answerable) -> ControlReply:
             return await floor.show_statistics()
         case ListTraders():
             return await floor.list_traders()
+        case ShowTrader():
+            return await floor.show_trader(request.name)
+        case RankTraders():
+            return await floor.rank_traders(request.by, request.most)
         case AddTrader():
             _require_rule(request.spec)
             return await floor.add_trader(request.spec)

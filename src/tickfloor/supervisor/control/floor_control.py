@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from tickfloor.contracts.commands import RuleProblem, TradersRun
+from tickfloor.contracts.commands import Measure, RuleProblem, TradersRun
 from tickfloor.contracts.errors import TickfloorError
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.supervisor.control.log_tail import LogSubscription
@@ -16,7 +16,9 @@ from tickfloor.supervisor.control.replies import (
     Traced,
     TraderPlaced,
     TraderRemoved,
+    TraderShown,
     TradersListed,
+    TradersRanked,
     TradersScaled,
     WorkerCleanedUp,
     WorkerDrained,
@@ -80,6 +82,12 @@ class FloorControl(Protocol):
 
     async def list_traders(self) -> TradersListed:
         """Describe every trader."""
+
+    async def show_trader(self, name: str) -> TraderShown:
+        """Describe one trader and what it has done."""
+
+    async def rank_traders(self, by: Measure, most: int) -> TradersRanked:
+        """Describe the first traders by a measure and what they have done."""
 
     async def add_trader(self, spec: TraderSpec) -> TraderPlaced:
         """Check a new trader and run it; the name must be free, and the revision is the floor's to count."""

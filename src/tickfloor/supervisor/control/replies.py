@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from tickfloor.contracts.commands import RuleProblem, TradersRun
+from tickfloor.contracts.commands import RuleProblem, TraderReport, TradersRun
 from tickfloor.contracts.events import LogLine
 from tickfloor.contracts.states import Health, SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
@@ -162,6 +162,33 @@ class TradersListed(Reply, frozen=True, kw_only=True):
     traders: tuple[TraderDetails, ...]
 
 
+class TraderShown(Reply, frozen=True, kw_only=True):
+    """One trader.
+
+    Attributes:
+        columns: the bars and indicators that it needs, as the floor shares them.
+        report: what it has done; None while it does not run, or its worker does not answer.
+    """
+
+    trader: TraderDetails
+    columns: tuple[str, ...]
+    report: TraderReport | None
+
+
+class RankedTrader(msgspec.Struct, frozen=True, kw_only=True):
+    """A trader and what it has done."""
+
+    trader: TraderDetails
+    report: TraderReport
+
+
+class TradersRanked(Reply, frozen=True, kw_only=True):
+    """The first traders by a measure; ``silent`` are the workers that have not answered, so theirs are left out."""
+
+    traders: tuple[RankedTrader, ...]
+    silent: tuple[str, ...]
+
+
 class TraderPlaced(Reply, frozen=True, kw_only=True):
     """The trader runs, as it is described by this revision."""
 
@@ -223,7 +250,7 @@ class Refused(Reply, frozen=True, kw_only=True):
 ControlReply = (
     WorkersListed | WorkerShown | WorkerReplaced | WorkerDrained | WorkerCleanedUp | WorkerStopped | TradersScaled
     | LogsShown | Traced | StatisticsShown
-    | TradersListed | TraderPlaced | TraderRemoved | TradersRun
+    | TradersListed | TraderShown | TradersRanked | TraderPlaced | TraderRemoved | TradersRun
     | EffectsSwitched | EmergencyRecovered | Refused
 )  # fmt: skip
 

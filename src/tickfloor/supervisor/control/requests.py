@@ -4,12 +4,14 @@ from typing import Annotated
 
 import msgspec
 
+from tickfloor.contracts.commands import Measure
 from tickfloor.contracts.traders import TraderSpec
 
 PROTOCOL_VERSION = 1
 """Grows when a request or a reply changes its meaning; a command and a floor must have the same."""
 
 WorkerCount = Annotated[int, msgspec.Meta(ge=1, le=16)]
+TraderCount = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 LineCount = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 
 
@@ -81,6 +83,19 @@ class ListTraders(Request, frozen=True, kw_only=True):
     """Reply: TradersListed."""
 
 
+class ShowTrader(Request, frozen=True, kw_only=True):
+    """Reply: TraderShown."""
+
+    name: str
+
+
+class RankTraders(Request, frozen=True, kw_only=True):
+    """The first traders by a measure. Reply: TradersRanked."""
+
+    by: Measure = Measure.TIME
+    most: TraderCount = 20
+
+
 class AddTrader(Request, frozen=True, kw_only=True):
     """Run one more trader; its revision is the floor's to count. Reply: TraderPlaced."""
 
@@ -136,7 +151,8 @@ class EmergencyRecover(Request, frozen=True, kw_only=True):
 ControlRequest = (
     ListWorkers | ShowWorker | ReplaceWorker | DrainWorker | CleanupWorker | StopWorker | ScaleTraders
     | ShowLogs | FollowLogs | TraceCorrelation | ShowStatistics
-    | ListTraders | AddTrader | UpdateTrader | RemoveTrader | PardonTrader | ReloadTrader | RunTraders
+    | ListTraders | ShowTrader | RankTraders
+    | AddTrader | UpdateTrader | RemoveTrader | PardonTrader | ReloadTrader | RunTraders
     | EmergencyStop | EmergencyResume | EmergencyRecover
 )  # fmt: skip
 

@@ -85,7 +85,7 @@ def _read(file: DataFile, starts: "array[int]", columns: "dict[str, array[float]
         if time_ns % (60_000 * _MS):
             raise file.error("the candle does not start at a whole minute")
         if starts and start_ms <= starts[-1]:
-            raise file.error("the candle does not start after the one before it")
+            raise file.error("the candle does not start after the one before it; candles are in the order of time")
         prices = [file.number(row, name) for name in NEEDED[1:]]
         first, high, low, last = prices
         if not low <= first <= high or not low <= last <= high:

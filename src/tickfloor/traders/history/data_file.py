@@ -5,6 +5,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from io import TextIOWrapper
 from pathlib import Path
@@ -18,6 +19,7 @@ Progress = Callable[[int], None]
 
 _ROWS_BETWEEN_PROGRESS = 4096
 _MOST_SHOWN = 40
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _GZIP = b"\x1f\x8b"
 _UNITS_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _FIRST_OF_UNIT = ((10**17, "ns"), (10**14, "us"), (10**11, "ms"), (0, "s"))
@@ -106,7 +108,7 @@ class DataFile:
         return value
 
     def time_ns(self, row: Sequence[str]) -> int:
-        """Return the cell ``time``, ns UTC.
+        """Return the cell ``time``, ns UTC: a number since 1970, or a date as in ISO 8601, of UTC if it says no zone.
 
         Raises:
             DataFileError: it is no time since 1970.
@@ -116,7 +118,7 @@ class DataFile:
             number = int(cell) if cell.isdecimal() else Decimal(cell)
             possible = 0 <= number < 1 << 63
         except (InvalidOperation, ValueError):  # no number, not a number, more digits than are read
-            raise self.error(f"time is {_shown(cell)}; it must be a number since 1970, in s, ms, us or ns") from None
+            return self._date_ns(cell)
         if not possible:
             raise self.error(f"time is {_shown(cell)}, which cannot be")
         if not self._time_unit:
@@ -125,6 +127,17 @@ class DataFile:
         if time_ns >= 1 << 62:
             raise self.error(f"time is {_shown(cell)}, which cannot be in {self._time_unit}")
         return time_ns
+
+    def _date_ns(self, cell: str) -> int:
+        try:
+            date = datetime.fromisoformat(cell.strip())
+            since = (date if date.tzinfo else date.replace(tzinfo=UTC)) - _EPOCH
+        except (ValueError, OverflowError):
+            what = "a number since 1970, in s, ms, us or ns, or a date such as 2024-08-08 23:54:16"
+            raise self.error(f"time is {_shown(cell)}; it must be {what}") from None
+        if since.days < 0:
+            raise self.error(f"time is {_shown(cell)}, which is before 1970")
+        return (since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds) * 1_000
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[BinaryIO, TextIOWrapper]]:
@@ -152,7 +165,8 @@ class DataFile:
                 break
         missing = [name for name in self._needed if name not in self.places]
         if missing:
-            raise self.error(f"the header {_shown(','.join(header))} names no {' and no '.join(missing)}")
+            reason = f"the header {_shown(','.join(header))} names no {' and no '.join(missing)}"
+            raise self.error(f"{reason}; the first line names the columns, separated by commas")
 
 
 def header_of(path: Path) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def decided(spec: TraderSpec, columns: HistoryColumns) -> Decisions:
     if spec.when != "close":
         raise HistoryError(
             "a rule that is decided at every tick cannot be tested on candles: they do not say in which order their "
-            'prices came; decide it at the close (when = "close"), or give trades'
+            'prices came; decide it at the close (--when close, or when = "close" in the rules file), or give trades'
         )
     plan = planned(spec)
     matches = columns.holds(plan.condition, plan.interval)

@@ -9,6 +9,8 @@ plane at the same place; what is nested deeper is decided as written.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from tickfloor.contracts.intervals import Interval
 from tickfloor.traders.columns import Columns
 from tickfloor.traders.language.nodes import All, Any, Atom, Column, Condition
@@ -21,6 +23,8 @@ from tickfloor.traders.rule import Rule
 _FEWEST_PLACES = 256
 _PLANES = 4
 """One for the rules themselves, the others for what is joined once more within them."""
+_FEW = 16
+"""Bits that are found one by one."""
 _MANY = 32
 """From so many new rules on, columns are made anew instead of being added to."""
 
@@ -232,6 +236,10 @@ def bits_of(places: Iterable[int]) -> int:
 
 def places_of(bits: int) -> list[int]:
     """Return the numbers of the bits that are set, ascending."""
+    if bits.bit_count() > _FEW:
+        digits = np.frombuffer(bits.to_bytes((bits.bit_length() + 7) // 8, "little"), dtype=np.uint8)
+        found: list[int] = np.flatnonzero(np.unpackbits(digits, bitorder="little")).tolist()
+        return found
     places = []
     while bits:
         lowest = bits & -bits
