@@ -54,7 +54,7 @@ def test_every_option_of_a_command_to_a_floor_is_described(name):
 
 def test_the_options_that_commands_to_a_floor_share_are_described():
     text = section("Commands to a running floor")
-    assert len(TO_A_FLOOR) == 19
+    assert len(TO_A_FLOOR) == 21
     for option in ("--floor", "--timeout", "--json"):
         assert f"`{option}" in text
         assert all(any(option in p.opts for p in COMMANDS[name].params) for name in TO_A_FLOOR)

@@ -46,6 +46,16 @@ def test_a_rule_is_explained(rules):
     ]
 
 
+def test_a_long_wait_is_said_in_whole_days(rules):
+    done = tickfloor(rules, "rules", "explain", 'close > sma(4000, "1d") and close > sma(20)', "--rules", "rules.toml")
+    assert "known       in all its parts after 4,000 1d bars (4,000 d)" in done.out.splitlines()
+
+
+def test_what_is_not_shared_saves_nothing(rules):
+    done = tickfloor(rules, "rules", "explain", "rsi(9) < 30", "--rules", "rules.toml")
+    assert done.out.splitlines()[-1] == "0 computed columns shared with other traders"
+
+
 def test_a_trader_of_the_file_is_explained_beside_the_others(rules):
     found = tickfloor(rules, "rules", "explain", "oversold", "--rules", "rules.toml", "--json").json
     assert found["condition"] == 'rsi(7) < 30 and quality == "live"'

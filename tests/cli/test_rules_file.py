@@ -169,6 +169,8 @@ def test_a_strategy_s_place_is_where_its_text_begins(write, tmp_path):
     (tmp_path / "my.py").write_text("")
     file = RulesFile(write(STRATEGY + GOOD.replace('"a"', '"b"').join(["[[trader]]\n", ""])))
     assert file.place_of("a", 1) == Place(3, 13)
+    # The column is one of a text in the strategy's own file.
+    assert file.place_of("a", 40) == Place(3, 13)
     assert file.place_of("b", 1) == Place(6, 9)
 
 

@@ -141,6 +141,19 @@ def test_what_candles_do_not_say_is_named(folder):
     assert "true at 0 of 9 1m bars" in done.out
 
 
+def test_what_trades_do_not_say_is_named(folder):
+    done = tickfloor(
+        folder, "rules", "test", "imbalance > 0 or bid > 1 or quote_volume_24h > 1", "--data", "trades.csv.gz"
+    )
+    assert done.err == "trades: trades do not say bid, quote_volume_24h: unknown, and what is unknown does not match\n"
+    (folder / "sideless.csv").write_text(f"ts_ms,price,qty\n{DAY_MS},10,1\n{DAY_MS + 1},11,1\n")
+    done = tickfloor(folder, "rules", "test", "imbalance < 0 or cumulative_delta < 0", "--data", "sideless.csv")
+    assert done.err == "sideless: 2 trades without the taker's side count as sold in delta, cumulative_delta\n"
+    assert "true at 2 of 2 trades" in done.out
+    done = tickfloor(folder, "rules", "test", "close > 1 and volume > 1", "--data", "sideless.csv")
+    assert done.err == ""
+
+
 def test_the_price_is_drawn_with_its_signals(folder):
     done = tickfloor(folder, "rules", "test", "close > 11", "--plot", "--data", "candles.csv", "--limit", "0")
     lines = done.out.splitlines()

@@ -5,9 +5,10 @@ import pytest
 import typer
 
 from tests.floor.commands import tickfloor
-from tests.supervisor.control.fake_floor import served_floor
-from tickfloor.cli.traders import reload_traders
-from tickfloor.contracts.commands import RuleProblem
+from tests.supervisor.control.fake_floor import STRATEGY, report, served_floor
+from tickfloor.cli.trader_figures import rank_traders, show_trader
+from tickfloor.cli.traders import list_traders, reload_traders
+from tickfloor.contracts.commands import Measure, RuleProblem
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.supervisor.control.replies import TraderDetails
 
@@ -112,6 +113,9 @@ def test_a_trader_is_updated_in_what_the_options_say(tmp_path, served):
         (["add", "x", "--rule", "close > 1", "--interval", "7x"], 2, "--interval must be one of 1m, "),
         (["add", "x", "--rule", "close > 1", "--cooldown", "soon"], 2, "--cooldown: 'soon' is not a duration"),
         (["add", "x", "--rule", "close > 1", "--when", "never"], 2, "never"),
+        (["add", "x", "--rule", "close > 1", "--quote", "*USDT"], 2, "--quote must be one asset, for example USDT"),
+        (["add", "--rules", "rules.toml", "--even-if-not-live"], 2, "--rules describes the traders"),
+        (["list", "--top", "1001"], 2, "--top"),
         (["add", "--rules", "none.toml"], 3, "there is no rules file none.toml"),
         (["add", "--rules", "rules.toml", "--when", "close"], 2, "--rules describes the traders"),
         (["add", "three", "--rules", "rules.toml"], 3, "rules.toml: has no trader 'three'"),
@@ -152,14 +156,122 @@ def test_traders_are_removed_pardoned_and_run(tmp_path, served):
         assert tickfloor(tmp_path, "traders", word, "up", "--json").json["trader"] == "up"
 
 
-def reloaded(capsys, *words):
-    """Return exit code, output and errors of a reload."""
+def done(capsys, command, *words):
+    """Return exit code, output and errors of a command."""
     code = 0
     try:
-        reload_traders(*words)
+        command(*words)
     except typer.Exit as end:
         code = end.exit_code
     return code, *capsys.readouterr()
+
+
+def reloaded(capsys, *words):
+    return done(capsys, reload_traders, *words)
+
+
+def test_a_trader_is_shown_with_what_it_has_done(served, capsys):
+    code, out, err = done(capsys, show_trader, "up", None, 10.0, False)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "trader             up",
+        "state              running",
+        "worker             trader-1",
+        "revision           1",
+        "rule               close > open",
+        "symbols            *",
+        "interval           1m",
+        "when               tick",
+        "requires live      yes",
+        "columns            close@1m, open@1m",
+        "evaluations        12,345",
+        "matches            67",
+        "signals            8",
+        "time               12.5 ms, 25.0% of what its worker's traders took",
+    ]
+    shown = msgspec.json.decode(done(capsys, show_trader, "up", None, 10.0, True)[1])
+    assert (shown["trader"]["spec"]["rule"], shown["report"]["signals"]) == ("close > open", 8)
+    assert asked(served, "show_trader") == ["up", "up"]
+
+
+def test_a_strategy_is_shown_with_its_calls_and_rules(served, capsys):
+    spec = TraderSpec(
+        name="mine", strategy="/home/me/my.py:Mine", symbols=("BTC*", "ETH*"), exclude=("*UP*",), quote="USDT"
+    )
+    served.floor.traders["mine"] = TraderDetails(spec=spec, worker="trader-2", quarantine="")
+    served.floor.reports["mine"] = report("mine", busy_seconds=12.0, strategy=STRATEGY)
+    lines = done(capsys, show_trader, "mine", None, 10.0, False)[1].splitlines()
+    assert lines[4:9] == [
+        "strategy           /home/me/my.py:Mine",
+        "symbols            BTC* ETH*",
+        "excluded           *UP*",
+        "quote              USDT",
+        "interval           1m",
+    ]
+    assert lines[-7:] == [
+        "time               12.0 s, 25.0% of what its worker's traders took",
+        "calls              1,000, 12.5 us each on the mean, 1 too long",
+        "failures           2",
+        "held back          3",
+        "memory kept        3.0 MiB",
+        "last failure       ValueError: no",
+        "rule up            close > open (1 evaluation, 0 matched)",
+    ]
+
+
+def test_a_trader_without_figures_says_why_it_has_none(served, capsys):
+    lines = done(capsys, show_trader, "bad", None, 10.0, False)[1].splitlines()
+    assert lines[1:3] == ["state              quarantined: hung twice", "worker             –"]
+    assert lines[-1] == "figures            none: it does not run"
+    del served.floor.reports["up"]
+    lines = done(capsys, show_trader, "up", None, 10.0, False)[1].splitlines()
+    assert lines[-1] == "figures            none: its worker does not answer"
+
+
+def test_a_name_that_there_is_not_gives_the_nearest_one(tmp_path, served, capsys):
+    finished = tickfloor(tmp_path, "traders", "show", "bd")
+    assert (finished.code, finished.out) == (3, "")
+    assert finished.err == "tickfloor: there is no trader 'bd'; did you mean 'bad'?\n"
+    code, _, err = done(capsys, show_trader, "nothing like it", None, 10.0, False)
+    assert (code, err) == (3, "tickfloor: there is no trader 'nothing like it'\n")
+
+
+def test_the_first_traders_are_listed_with_what_they_have_done(tmp_path, served, capsys):
+    finished = tickfloor(tmp_path, "traders", "list", "--top", "7", "--by", "signals")
+    assert (finished.code, finished.err) == (0, "")
+    assert finished.out.splitlines() == [
+        "trader  worker    evaluations  matches  signals     time  share  rule",
+        "up      trader-1       12,345       67        8  12.5 ms  25.0%  close > open",
+    ]
+    served.floor.silent = ("trader-2",)
+    (ranked,) = msgspec.json.decode(done(capsys, rank_traders, Measure.TIME, 1, None, 10.0, True)[1])
+    assert (ranked["trader"]["worker"], ranked["report"]["matches"]) == ("trader-1", 67)
+    served.floor.reports.clear()
+    _, _, err = done(capsys, list_traders, 3, None, None, 10.0, False)
+    assert err == "trader-2: no answer; the traders there are left out\n"
+    served.floor.silent = ()
+    assert done(capsys, list_traders, 3, None, None, 10.0, False)[2] == "no traders\n"
+    measures = [words[1:3] for words in served.floor.asked if words[0] == "rank_traders"]
+    assert measures == [(Measure.SIGNALS, 7), (Measure.TIME, 1), (Measure.TIME, 3), (Measure.TIME, 3)]
+
+
+def test_a_measure_without_a_number_is_refused(served, capsys):
+    code, _, err = done(capsys, list_traders, None, "time", None, 10.0, False)
+    assert (code, err) == (2, "tickfloor: --by ranks the traders of --top N; give both\n")
+    assert served.floor.asked == []
+
+
+def test_instruments_and_liveness_are_chosen_and_taken_back(tmp_path, served):
+    words = ["--exclude", "*UP*", "--exclude", "*DOWN*", "--quote", "USDT", "--even-if-not-live"]
+    assert tickfloor(tmp_path, "traders", "add", "new", "--rule", "close > 1", *words).code == 0
+    chosen = {"exclude": ("*UP*", "*DOWN*"), "quote": "USDT", "requires_live": False}
+    assert asked(served, "add_trader") == [TraderSpec(name="new", rule="close > 1", **chosen)]
+    spec = TraderSpec(name="up", rule="close > open", **chosen)
+    served.floor.traders["up"] = TraderDetails(spec=spec, worker="trader-1", quarantine="")
+    words = ["--exclude", "", "--quote", "", "--requires-live"]
+    assert tickfloor(tmp_path, "traders", "update", "up", *words).code == 0
+    assert tickfloor(tmp_path, "traders", "update", "up", "--even-if-not-live").code == 0
+    assert asked(served, "update_trader") == [TraderSpec(name="up", rule="close > open"), spec]
 
 
 def test_strategies_are_reloaded_one_or_all(served, capsys):

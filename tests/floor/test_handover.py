@@ -54,15 +54,21 @@ def paced(small_capture, many_rules):
 
 
 @pytest.fixture(scope="module")
+def hurried(small_capture, many_rules):
+    """Long enough that a replacement begins before the end, however busy the machine is."""
+    return plan_for([small_capture], many_rules, speed=10 * PACED)
+
+
+@pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, plan):
     return play_undisturbed(tmp_path_factory.mktemp("undisturbed"), plan, SETTINGS)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_replaced_trader_workers_change_nothing(tmp_path, plan, undisturbed, seed):
+def test_replaced_trader_workers_change_nothing(tmp_path, hurried, undisturbed, seed):
     meddle = replacer(random.Random(seed), *TRADERS, times=8, signals=300)
-    outcome = play(config_for(tmp_path, **SETTINGS), plan, meddle)
-    same(undisturbed, tmp_path, plan, outcome)
+    outcome = play(config_for(tmp_path, **SETTINGS), hurried, meddle)
+    same(undisturbed, tmp_path, hurried, outcome)
     assert sum(worker.restarts for worker in outcome.status.workers) == 0
     assert sum(worker.incarnation - 1 for worker in outcome.status.workers) >= 1
 

@@ -28,7 +28,7 @@ OWN = {
 
 LIBRARIES = {
     "feed": {"msgspec", "atomicshm"},
-    "trader": {"msgspec", "atomicshm"},
+    "trader": {"msgspec", "atomicshm", "numpy"},
     "storage": {"msgspec", "sqlalchemy", "sqlite3"},
     "logger": {"msgspec", "structlog", "rich"},
     "console": {"msgspec", "atomicshm", "rich"},

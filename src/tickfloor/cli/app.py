@@ -39,6 +39,14 @@ class When(StrEnum):
     CLOSE = "close"
 
 
+class By(StrEnum):
+    """What traders are ranked by."""
+
+    TIME = "time"
+    SIGNALS = "signals"
+    MATCHES = "matches"
+
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", help="Settings file (TOML).", envvar="TICKFLOOR_CONFIG", show_default=False),
@@ -74,6 +82,21 @@ RuleOption = Annotated[str | None, typer.Option("--rule", help="Rule text, see d
 SymbolsOption = Annotated[
     list[str] | None,
     typer.Option("--symbols", metavar="GLOB", help="Where it applies; may be repeated.", show_default=False),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="GLOB", help="What to leave out of it; may be repeated.", show_default=False),
+]
+QuoteOption = Annotated[
+    str | None, typer.Option("--quote", metavar="ASSET", help="Quote asset, for example USDT.", show_default=False)
+]
+LiveOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--requires-live/--even-if-not-live",
+        help="Matches only while the data is live, or whatever it is.",
+        show_default=False,
+    ),
 ]
 IntervalOption = Annotated[
     str | None, typer.Option("--interval", help="Interval of the rule's columns, for example 1m.", show_default=False)
@@ -346,11 +369,37 @@ def workers_logs(
 
 
 @traders_app.command("list")
-def traders_list(floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False) -> None:
+def traders_list(
+    top: Annotated[
+        int | None,
+        typer.Option(
+            "--top",
+            metavar="N",
+            min=1,
+            max=1_000,
+            help="Only the first N, and what they have done.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[By | None, typer.Option("--by", help="What --top goes by; else time.", show_default=False)] = None,
+    floor: FloorOption = None,
+    timeout: TimeoutOption = SECONDS,
+    as_json: JsonOption = False,
+) -> None:
     """List the traders."""
     from tickfloor.cli.traders import list_traders
 
-    list_traders(floor, timeout, as_json)
+    list_traders(top, by, floor, timeout, as_json)
+
+
+@traders_app.command("show")
+def traders_show(
+    name: TraderArgument, floor: FloorOption = None, timeout: TimeoutOption = SECONDS, as_json: JsonOption = False
+) -> None:
+    """Show all that is known of one trader, and what it has done."""
+    from tickfloor.cli.trader_figures import show_trader
+
+    show_trader(name, floor, timeout, as_json)
 
 
 @traders_app.command("add")
@@ -358,8 +407,11 @@ def traders_add(
     name: MaybeTraderArgument = None,
     rule: RuleOption = None,
     symbols: SymbolsOption = None,
+    exclude: ExcludeOption = None,
+    quote: QuoteOption = None,
     interval: IntervalOption = None,
     when: WhenOption = None,
+    requires_live: LiveOption = None,
     cooldown: CooldownOption = None,
     rules: RulesOption = None,
     floor: FloorOption = None,
@@ -369,7 +421,16 @@ def traders_add(
     """Run one more trader, or those of a rules file."""
     from tickfloor.cli.traders import Changes, add_traders
 
-    changes = Changes(rule=rule, symbols=symbols, interval=interval, when=when, cooldown=cooldown)
+    changes = Changes(
+        rule=rule,
+        symbols=symbols or None,
+        exclude=exclude or None,
+        quote=quote,
+        interval=interval,
+        when=when,
+        requires_live=requires_live,
+        cooldown=cooldown,
+    )
     add_traders(name, changes, rules, floor, timeout, as_json)
 
 
@@ -378,8 +439,11 @@ def traders_update(
     name: MaybeTraderArgument = None,
     rule: RuleOption = None,
     symbols: SymbolsOption = None,
+    exclude: ExcludeOption = None,
+    quote: QuoteOption = None,
     interval: IntervalOption = None,
     when: WhenOption = None,
+    requires_live: LiveOption = None,
     cooldown: CooldownOption = None,
     rules: RulesOption = None,
     floor: FloorOption = None,
@@ -389,7 +453,16 @@ def traders_update(
     """Change a trader in what the options say, or those of a rules file."""
     from tickfloor.cli.traders import Changes, update_traders
 
-    changes = Changes(rule=rule, symbols=symbols, interval=interval, when=when, cooldown=cooldown)
+    changes = Changes(
+        rule=rule,
+        symbols=symbols or None,
+        exclude=exclude or None,
+        quote=quote,
+        interval=interval,
+        when=when,
+        requires_live=requires_live,
+        cooldown=cooldown,
+    )
     update_traders(name, changes, rules, floor, timeout, as_json)
 
 

@@ -17,8 +17,10 @@ from tickfloor.cli.venue_time import time_text
 from tickfloor.contracts.traders import TraderSpec
 
 if TYPE_CHECKING:
+    from tickfloor.traders.history.candle_file import Candles
     from tickfloor.traders.history.data_file import Progress
     from tickfloor.traders.history.run import RuleRun
+    from tickfloor.traders.language.plan import Plan
 
 
 class Tested(NamedTuple):
@@ -92,30 +94,49 @@ def _check_picture(picture: Path | None, instruments: int) -> None:
 def _test(asked: AskedRule, symbol: str, files: list[Path]) -> Tested:
     from tickfloor.traders.history.candle_file import are_candles, read_candles
     from tickfloor.traders.history.columns import HistoryColumns
-    from tickfloor.traders.history.known import unknown_in_bars
     from tickfloor.traders.history.run import over_bars, over_trades
     from tickfloor.traders.history.trade_file import read_trades
     from tickfloor.traders.plans import planned
 
-    notes = []
     with _progress(files) as progress:
         if not are_candles(files[0]):
             spec = asked.on(when="tick", interval="1m")
             run = over_trades(spec, symbol, read_trades(files, progress))
-            if run.late:
-                late = counted(run.late, "trade")
-                notes.append(f"{late} came after their minute had closed; nothing is signalled at them")
-            return Tested(symbol, files, spec, run, notes)
+            return Tested(symbol, files, spec, run, _notes_on_trades(planned(spec), run))
         candles = read_candles(files, progress)
     spec = asked.on(when="close", interval=candles.bars.interval.label)
     run = over_bars(spec, HistoryColumns(candles.bars))
+    return Tested(symbol, files, spec, run, _notes_on_candles(planned(spec), candles))
+
+
+def _notes_on_trades(plan: "Plan", run: "RuleRun") -> list[str]:
+    from tickfloor.traders.history.known import of_takers, unknown_in_trades
+
+    notes = []
+    if run.late:
+        late = counted(run.late, "trade")
+        notes.append(f"{late} came after their minute had closed; nothing is signalled at them")
+    sided = of_takers(plan)
+    if run.without_side and sided:
+        without = counted(run.without_side, "trade")
+        notes.append(f"{without} without the taker's side count as sold in {', '.join(sided)}")
+    return notes + _note_on_unknown("trades", unknown_in_trades(plan))
+
+
+def _notes_on_candles(plan: "Plan", candles: "Candles") -> list[str]:
+    from tickfloor.traders.history.known import unknown_in_bars
+
+    notes = []
     if candles.without_trades:
         left_out = counted(candles.without_trades, "candle")
         notes.append(f"{left_out} without a trade left out: there, a floor has no bar")
-    unknown = unknown_in_bars(planned(spec), candles.missing)
-    if unknown:
-        notes.append(f"candles do not say {', '.join(unknown)}: unknown, and what is unknown does not match")
-    return Tested(symbol, files, spec, run, notes)
+    return notes + _note_on_unknown("candles", unknown_in_bars(plan, candles.missing))
+
+
+def _note_on_unknown(what: str, unknown: list[str]) -> list[str]:
+    if not unknown:
+        return []
+    return [f"{what} do not say {', '.join(unknown)}: unknown, and what is unknown does not match"]
 
 
 @contextmanager

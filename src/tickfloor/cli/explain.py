@@ -57,7 +57,8 @@ def _show(found: "RuleExplained", others: int | None) -> None:
     if others is not None:
         shared = [column for column in found.columns if column.shared_with and column.nanoseconds is not None]
         saved = sum(column.nanoseconds or 0.0 for column in shared)
-        data(f"{counted(len(shared), 'computed column')} shared with other traders, which saves {saved:,.0f} ns")
+        saves = f", which saves {saved:,.0f} ns" if shared else ""
+        data(f"{counted(len(shared), 'computed column')} shared with other traders{saves}")
 
 
 def _known(found: "RuleExplained") -> str:
@@ -65,7 +66,8 @@ def _known(found: "RuleExplained") -> str:
         return "as soon as its columns have a value"
     span_ms, unit = next(span for span in (*_SPANS, (1, "ms")) if found.known_after_ms >= span[0])
     last = max(found.columns, key=lambda column: (column.known_with or 0) * BY_LABEL[column.interval or "1m"].ms)
-    span = f"{found.known_after_ms / span_ms:.3g} {unit}"
+    spans = found.known_after_ms / span_ms
+    span = f"{spans:,.0f} {unit}" if spans >= 100.0 else f"{spans:.3g} {unit}"
     return f"in all its parts after {counted(last.known_with or 0, f'{last.interval} bar')} ({span})"
 
 

@@ -9,9 +9,10 @@ from tickfloor.cli.control_client import FloorConnection, connected
 from tickfloor.cli.exit_codes import ExitCode
 from tickfloor.cli.output import counted, data, fail, say
 from tickfloor.cli.rules import read_rules
-from tickfloor.cli.rules_file import parse_duration
+from tickfloor.cli.rules_file import ASSET, parse_duration
 from tickfloor.cli.table import UNKNOWN, Cell, Column, printable, show_table
-from tickfloor.contracts.commands import TradersRun
+from tickfloor.cli.trader_figures import fail_unknown, rank_traders
+from tickfloor.contracts.commands import Measure, TradersRun
 from tickfloor.contracts.intervals import BY_LABEL
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.supervisor.control.replies import TraderDetails, TraderPlaced, TraderRemoved, TradersListed
@@ -38,15 +39,28 @@ _COLUMNS = (
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """What options say of a trader; None where they say nothing."""
 
-    rule: str | None
-    symbols: Sequence[str] | None
-    interval: str | None
-    when: str | None
-    cooldown: str | None
+    rule: str | None = None
+    symbols: Sequence[str] | None = None
+    exclude: Sequence[str] | None = None
+    quote: str | None = None
+    interval: str | None = None
+    when: str | None = None
+    requires_live: bool | None = None
+    cooldown: str | None = None
+
+    @property
+    def said(self) -> bool:
+        """Whether they say anything."""
+        return any(each is not None for each in msgspec.structs.astuple(self))
 
 
-def list_traders(floor: str | None, seconds: float, as_json: bool) -> None:
-    """Show every trader."""
+def list_traders(top: int | None, by: str | None, floor: str | None, seconds: float, as_json: bool) -> None:
+    """Show every trader, or the first by a measure with what they have done."""
+    if top is not None:
+        rank_traders(Measure(by or Measure.TIME), top, floor, seconds, as_json)
+        return
+    if by is not None:
+        fail("--by ranks the traders of --top N; give both", ExitCode.USAGE)
     with connected(floor, seconds) as connection:
         traders = connection.ask(ListTraders(), TradersListed).traders
     if as_json:
@@ -84,7 +98,7 @@ def update_traders(
         if rules is not None:
             specs = _of_file(rules, name, changes)
         else:
-            if name is not None and not any(msgspec.structs.astuple(changes)):
+            if name is not None and not changes.said:
                 fail("say what to change, for example --cooldown 30s, or give --rules FILE", ExitCode.USAGE)
             specs = (_changed(_running(connection, name), changes),)
         for spec in specs:
@@ -150,7 +164,7 @@ def run_traders(names: Sequence[str], floor: str | None, seconds: float, as_json
 
 def _of_file(path: Path, name: str | None, changes: Changes) -> tuple[TraderSpec, ...]:
     """Return a file's traders, or one of them; a strategy is refused here as the floor would refuse it."""
-    if any(msgspec.structs.astuple(changes)):
+    if changes.said:
         fail("--rules describes the traders; leave out the other options", ExitCode.USAGE)
     specs = tuple(spec for spec in read_rules(path).specs if name in (None, spec.name))
     if not specs:
@@ -177,22 +191,28 @@ def _running(connection: FloorConnection, name: str | None) -> TraderSpec:
     running = connection.ask(ListTraders(), TradersListed).traders
     spec = next((trader.spec for trader in running if trader.spec.name == name), None)
     if spec is None:
-        fail(f"there is no trader {name!r}", ExitCode.NOT_FOUND)
+        fail_unknown(name, [trader.spec.name for trader in running])
     return spec
 
 
 def _changed(spec: TraderSpec, changes: Changes) -> TraderSpec:
     if changes.interval is not None and changes.interval not in BY_LABEL:
         fail(f"--interval must be one of {', '.join(BY_LABEL)}, not {changes.interval!r}", ExitCode.USAGE)
+    if changes.quote and ASSET.fullmatch(changes.quote) is None:
+        fail(f"--quote must be one asset, for example USDT, not {changes.quote!r}", ExitCode.USAGE)
     try:
         cooldown_ns = spec.cooldown_ns if changes.cooldown is None else parse_duration(changes.cooldown)
     except ValueError as error:
         fail(f"--cooldown: {error}", ExitCode.USAGE)
     chosen = {
         "rule": changes.rule,
-        "symbols": tuple(changes.symbols) if changes.symbols else None,
+        "symbols": None if changes.symbols is None else tuple(changes.symbols),
+        # An empty one alone takes back what was left out.
+        "exclude": None if changes.exclude is None else tuple(filter(None, changes.exclude)),
+        "quote": changes.quote,
         "interval": changes.interval,
         "when": changes.when,
+        "requires_live": changes.requires_live,
         "cooldown_ns": cooldown_ns,
     }
     return msgspec.structs.replace(spec, **{key: value for key, value in chosen.items() if value is not None})

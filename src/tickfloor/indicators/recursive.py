@@ -1,12 +1,23 @@
 """Recursive averages and sums over a whole history, the same floats as bar by bar.
 
-``scipy`` is imported where it is used: live workers go bar by bar and never load it.
+``scipy`` is imported where it is used: live workers go bar by bar and never load it, and who has little to compute is
+done before it is loaded.
 """
+
+import sys
+from itertools import accumulate, count
 
 import numpy as np
 
 from tickfloor.indicators.protocol import NAN, Values
 from tickfloor.indicators.unknown import known_runs
+
+_STEPS = 1000
+_LOADING = 5_000
+"""Thousands of steps that take as long, one by one, as it takes to load scipy."""
+
+_walked = count()
+"""How many thousands have been taken one by one."""
 
 
 def seeded_average(values: Values, period: int, weight: float, skipped: int = 0) -> Values:
@@ -50,6 +61,12 @@ def _followed(level: float, added: Values, decay: float) -> Values:
     """
     if not len(added):
         return added
+    if "scipy.signal" not in sys.modules and next(_walked) + len(added) // _STEPS < _LOADING:
+        for _ in range(len(added) // _STEPS):
+            next(_walked)
+        steps = accumulate(added.tolist(), lambda before, each: each + decay * before, initial=level)
+        next(steps)
+        return np.fromiter(steps, np.float64, len(added))
     from scipy.signal import lfilter
 
     followed: Values

@@ -8,7 +8,14 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tickfloor.contracts.commands import RuleProblem, TradersRun
+from tickfloor.contracts.commands import (
+    Measure,
+    OwnRuleReport,
+    RuleProblem,
+    StrategyReport,
+    TraderReport,
+    TradersRun,
+)
 from tickfloor.contracts.events import LogLine
 from tickfloor.contracts.states import Health, SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
@@ -19,6 +26,7 @@ from tickfloor.supervisor.control.replies import (
     EffectsSwitched,
     EmergencyRecovered,
     LogsShown,
+    RankedTrader,
     RefusalKind,
     StatisticsShown,
     Traced,
@@ -26,7 +34,9 @@ from tickfloor.supervisor.control.replies import (
     TraderDetails,
     TraderPlaced,
     TraderRemoved,
+    TraderShown,
     TradersListed,
+    TradersRanked,
     TradersScaled,
     WorkerCleanedUp,
     WorkerDetails,
@@ -77,6 +87,25 @@ def line(number: int, slot: str = "trader-1", **changes: Any) -> LogLine:
     return LogLine(**said | changes)
 
 
+def report(name: str, **changes: Any) -> TraderReport:
+    """Return what a trader has done."""
+    done = {"evaluations": 12_345, "matches": 67, "signals": 8, "busy_seconds": 0.0125, "share": 0.25}
+    return TraderReport(name=name, **done | changes)
+
+
+STRATEGY = StrategyReport(
+    state="running",
+    calls=1_000,
+    failures=2,
+    held_back=3,
+    mean_us=12.5,
+    slow_calls=1,
+    kept_bytes=3 << 20,
+    last_failure="ValueError: no",
+    rules=(OwnRuleReport(name="up", rule="close > open", evaluations=1, matches=0),),
+)
+
+
 class FakeFloor:
     """Knows two workers and two traders.
 
@@ -85,6 +114,7 @@ class FakeFloor:
         failing: raised by every method but the listings, if it is set.
         gate: if it is set, replace_worker waits for it.
         broken: strategies whose files cannot be reloaded, with what is wrong.
+        reports: what traders have done; silent: workers that do not say it.
     """
 
     def __init__(self) -> None:
@@ -110,6 +140,8 @@ class FakeFloor:
                 spec=TraderSpec(name="bad", strategy="/home/me/my.py:Bad"), worker="", quarantine="hung twice"
             ),
         }
+        self.reports = {"up": report("up")}
+        self.silent: tuple[str, ...] = ()
         self.effects = True
         self.steps: tuple[TraceStep, ...] = ()
         self.broken: dict[str, tuple[RuleProblem, ...]] = {}
@@ -165,6 +197,17 @@ class FakeFloor:
     async def list_traders(self) -> TradersListed:
         self.asked.append(("list_traders", current.get()))
         return TradersListed(traders=tuple(self.traders.values()))
+
+    async def show_trader(self, name: str) -> TraderShown:
+        self._ask("show_trader", name)
+        if name not in self.traders:
+            raise ControlRefusedError(f"there is no trader {name}", RefusalKind.NOT_FOUND)
+        return TraderShown(trader=self.traders[name], columns=("close@1m", "open@1m"), report=self.reports.get(name))
+
+    async def rank_traders(self, by: Measure, most: int) -> TradersRanked:
+        self._ask("rank_traders", by, most)
+        ranked = (RankedTrader(trader=self.traders[name], report=done) for name, done in self.reports.items())
+        return TradersRanked(traders=tuple(ranked), silent=self.silent)
 
     async def add_trader(self, spec: TraderSpec) -> TraderPlaced:
         self._ask("add_trader", spec)

@@ -37,6 +37,7 @@ from tickfloor.supervisor.control.requests import (
     ReplaceWorker,
     ScaleTraders,
     ShowLogs,
+    ShowTrader,
     ShowWorker,
     UpdateTrader,
     question,
@@ -135,7 +136,7 @@ def test_a_request_is_answered_with_its_effect_and_an_id_that_the_floor_has_hear
 @pytest.mark.parametrize("request_type", requests.ControlRequest.__args__)
 def test_every_request_reaches_the_floor(served, request_type):
     values = {
-        "name": "trader-1",
+        "name": "up" if request_type is ShowTrader else "trader-1",
         "id": "tape:7",
         "workers": 3,
         "spec": TraderSpec(name="t", rule="close > open"),

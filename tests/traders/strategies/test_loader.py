@@ -189,6 +189,13 @@ def test_a_check_says_of_every_strategy_whether_it_can_run(tmp_path):
     assert f"{SAMPLES}: NotAClass is no subclass" in said["object"]
 
 
+def test_a_strategy_needs_the_columns_of_all_that_it_declares(write):
+    declared = "rules = {'low': 'rsi(14) < 30 and close > 1'}; columns = {'fast': 'ema(12) - ema(26, \"1h\")'}"
+    checked = check_traders([write(DECLARING.format(declared=declared), interval="5m")])
+    assert checked.problems == ()
+    assert checked.columns == {"mine": ("close@1h", "close@5m", "ema(12)@5m", "ema(26)@1h", "rsi(14)@5m")}
+
+
 def test_a_check_blames_the_trader_whose_file_is_run():
     vitals = Blamed()
     specs = [sample("Silent", name="a"), sample("Nobody", name="b"), TraderSpec(name="c", rule="last > 1")]

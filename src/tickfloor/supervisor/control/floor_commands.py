@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tickfloor.contracts.commands import Drain, GetStatus, Measure, TraderReport, TradersRun, WorkerReport
+from tickfloor.contracts.commands import Drain, GetStatus, Measure, TradersRun, WorkerReport
 from tickfloor.contracts.errors import WorkerError
 from tickfloor.contracts.states import Health, SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
@@ -19,11 +19,9 @@ from tickfloor.supervisor.control.replies import (
     EffectsSwitched,
     EmergencyRecovered,
     LogsShown,
-    RankedTrader,
     RefusalKind,
     StatisticsShown,
     Traced,
-    TraderDetails,
     TraderPlaced,
     TraderRemoved,
     TraderShown,
@@ -39,6 +37,7 @@ from tickfloor.supervisor.control.replies import (
     WorkerStopped,
 )
 from tickfloor.supervisor.control.trace import step_of
+from tickfloor.supervisor.control.trader_view import TraderView
 from tickfloor.supervisor.floor_memory import FloorMemory
 from tickfloor.supervisor.health.blame import BlameLedger
 from tickfloor.supervisor.health.memory import proportional_share
@@ -46,7 +45,6 @@ from tickfloor.supervisor.health.monitor import HealthMonitor
 from tickfloor.supervisor.pool.scaler import Scaler
 from tickfloor.supervisor.pool.strategy_file import NoStrategyError
 from tickfloor.supervisor.pool.trader_pool import RulesError, TraderExistsError, TraderPool, UnknownTraderError
-from tickfloor.supervisor.pool.trader_reports import TraderReports
 from tickfloor.supervisor.process import WorkerProcess
 from tickfloor.supervisor.services.message_flow import MessageFlow
 from tickfloor.supervisor.slots import Slot
@@ -84,7 +82,6 @@ class FloorCommands:
         self._supervisor = supervisor
         self._pool = pool
         self._health = health
-        self._ledger = ledger
         self._flow = flow
         self._tail = tail
         self._memory = memory
@@ -92,7 +89,7 @@ class FloorCommands:
         self._replace = replace
         self._scaler = scaler
         self._figures = figures
-        self._reports = TraderReports(pool, log)
+        self._traders = TraderView(pool, ledger, log)
 
     # Workers
 
@@ -251,49 +248,15 @@ class FloorCommands:
 
     async def list_traders(self) -> TradersListed:
         """Describe every trader."""
-        running = [
-            TraderDetails(spec=spec, worker=name, quarantine="")
-            for name, member in self._pool.members.items()
-            for spec in member.wanted.specs()
-        ]
-        return TradersListed(traders=(*running, *self._locked_up()))
-
-    def _locked_up(self) -> list[TraderDetails]:
-        return [
-            TraderDetails(spec=self._pool.locked_up[each.name], worker="", quarantine=each.reason)
-            for each in self._ledger.quarantined()
-            if each.name in self._pool.locked_up
-        ]
+        return self._traders.all()
 
     async def show_trader(self, name: str) -> TraderShown:
         """Describe one trader and what it has done."""
-        report = await self._reports.of(name)
-        trader = self._trader(name)
-        if trader is None:
-            raise ControlRefusedError(f"there is no trader {name}", RefusalKind.NOT_FOUND)
-        columns = self._pool.columns.get(name, ())
-        return TraderShown(trader=trader, columns=columns, report=report if trader.worker else None)
+        return await self._traders.one(name)
 
     async def rank_traders(self, by: Measure, most: int) -> TradersRanked:
         """Describe the first traders by a measure and what they have done."""
-        reports, silent = await self._reports.first(by, most)
-        # Whoever was removed or locked up meanwhile is not among them.
-        found = {each.name: self._trader(each.name) for several in reports.values() for each in several}
-        ranked = [
-            RankedTrader(trader=trader, report=report)
-            for worker, several in reports.items()
-            for report in several
-            if (trader := found[report.name]) is not None and trader.worker == worker
-        ]
-        ranked.sort(key=lambda each: _measured(each.report, by), reverse=True)
-        return TradersRanked(traders=tuple(ranked[:most]), silent=silent)
-
-    def _trader(self, name: str) -> TraderDetails | None:
-        member = self._pool.find(name)
-        spec = None if member is None else member.wanted.get(name)
-        if member is not None and spec is not None:
-            return TraderDetails(spec=spec, worker=member.slot.spec.name, quarantine="")
-        return next((each for each in self._locked_up() if each.spec.name == name), None)
+        return await self._traders.first(by, most)
 
     async def add_trader(self, spec: TraderSpec) -> TraderPlaced:
         """Check a new trader and run it."""
@@ -377,16 +340,6 @@ class FloorCommands:
 def _figures(report: WorkerReport) -> dict[str, float]:
     own = {"threads": report.threads, "descriptors": report.descriptors, "repeated_commands": report.duplicates}
     return {**own, **{("rules" if name == "traders" else name): value for name, value in report.details.items()}}
-
-
-def _measured(report: TraderReport, by: Measure) -> float:
-    match by:
-        case Measure.TIME:
-            return report.busy_seconds
-        case Measure.SIGNALS:
-            return report.signals
-        case Measure.MATCHES:
-            return report.matches
 
 
 async def _granted(work: Awaitable[T]) -> T:

@@ -10,10 +10,11 @@ from tickfloor.traders.history.bars import FIELDS, BarHistory
 from tickfloor.traders.history.columns import HistoryColumns
 from tickfloor.traders.language.nodes import BarValue, Clock, Elsewhere, Market, NumberNode
 from tickfloor.traders.language.plan import Plan, interval_of
-from tickfloor.traders.language.vocabulary import MOST_BARS, MarketColumn
+from tickfloor.traders.language.vocabulary import MOST_BARS, Input, MarketColumn
 
 _OF = {"sell_volume": ("volume", "buy_volume"), "delta": ("volume", "buy_volume")}
 """What derived bar fields are made of."""
+_OF_TAKERS = ("buy_volume", *_OF)
 _FEW_BARS, _MOST_BARS = 256, 4 * MOST_BARS
 
 
@@ -24,6 +25,25 @@ def unknown_in_bars(plan: Plan, missing: Collection[str]) -> list[str]:
         missing: bar fields that are not in the data.
     """
     return list(dict.fromkeys(_unknown(plan, missing)))
+
+
+def unknown_in_trades(plan: Plan) -> list[str]:
+    """Return the columns of a rule that no history of trades can know, by their text."""
+    return [
+        column.text(plan.interval)
+        for column in plan.columns
+        if isinstance(column, Market) and column.column.changed_by not in (Input.TRADE, Input.QUALITY)
+    ]
+
+
+def of_takers(plan: Plan) -> list[str]:
+    """Return the columns of a rule that depend on which side the takers of trades were on, by their text."""
+    return [
+        column.text(plan.interval)
+        for column in plan.columns
+        if (isinstance(column, BarValue) and column.field in _OF_TAKERS)
+        or (isinstance(column, Market) and column.column is MarketColumn.CUMULATIVE_DELTA)
+    ]
 
 
 def _unknown(plan: Plan, missing: Collection[str]) -> Iterator[str]:
@@ -50,7 +70,7 @@ def bars_until_known(column: NumberNode) -> int | None:
         known = np.flatnonzero(~np.isnan(random_columns(interval, count).number(column, interval)))
         if len(known):
             return int(known[0]) + 1
-        count *= 4
+        count *= 2
     return None
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import BY_LABEL
+from tickfloor.contracts.records import Side
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.traders.engine import Engine
 from tickfloor.traders.history.columns import HistoryColumns
@@ -18,6 +19,7 @@ from tickfloor.traders.history.errors import OtherInstrumentError
 from tickfloor.traders.history.trade_tape import TapeEvent, Trade, TradeTape
 from tickfloor.traders.plans import planned
 
+_NO_SIDE = int(Side.UNKNOWN)
 MOST_POINTS = 8_192
 """Points that a path of prices is kept in."""
 
@@ -64,6 +66,7 @@ class RuleRun:
         signals: its new matches.
         first_ns, last_ns: venue time of the first and last decision; None if there was none.
         late: trades whose minute had closed, at which nothing is signalled.
+        without_side: trades that do not say whether the taker bought or sold.
         path: the price.
     """
 
@@ -73,6 +76,7 @@ class RuleRun:
     first_ns: int | None = None
     last_ns: int | None = None
     late: int = 0
+    without_side: int = 0
     path: PricePath = field(default_factory=PricePath)
 
     def count(self, ts_event: int, matches: bool) -> None:
@@ -125,9 +129,11 @@ def over_trades(spec: TraderSpec, symbol: str, trades: Iterable[Trade]) -> RuleR
     run = RuleRun()
     price, newest_ns = 0.0, 0
     for event, trade in _events(tape, trades):
-        if trade is not None and trade.ts_event >= newest_ns:
-            price, newest_ns = trade.price, trade.ts_event
-            run.path.add(event.ts_event, price)
+        if trade is not None:
+            run.without_side += trade.side == _NO_SIDE
+            if trade.ts_event >= newest_ns:
+                price, newest_ns = trade.price, trade.ts_event
+                run.path.add(event.ts_event, price)
         signals = engine.process(event.records)
         decides = trade is not None if interval is None else interval in event.closed
         if decides:
