@@ -52,13 +52,15 @@ def test_it_is_what_the_engine_says_of_every_rule(rules, seed, size):
         worker = Worker(*(trader(rule, f"t{number}") for number, rule in enumerate(rules)))
         worker.group.process(trades(seed))
         found = worker.surveyed()
-    expected = worker.engine.trader_statistics()
+    engine = worker.engine
+    expected = {name: engine.tally(name) for name in engine.names}
+    works = {name: engine.work(name) for name in engine.names}
     reports = {each.name: each for each in found.first(Measure.TIME, 100)}
     assert reports.keys() == expected.keys()
     for name, report in reports.items():
-        counts = expected[name].evaluations, expected[name].matches, expected[name].signals
-        assert (report.evaluations, report.matches, report.signals) == counts
-        assert report.busy_seconds == pytest.approx(expected[name].busy_ns / 1e9, abs=2e-9)
+        assert (report.evaluations, report.matches, report.signals) == expected[name]
+        share = works[name] / sum(works.values())
+        assert report.busy_seconds == pytest.approx(share * engine.busy_ns / 1e9, abs=2e-9)
         assert found.report(name) == report
     assert sum(report.share for report in reports.values()) == pytest.approx(1.0 if rules else 0.0)
 

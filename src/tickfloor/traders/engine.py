@@ -34,7 +34,7 @@ from tickfloor.traders.resync import Carried, InstrumentView, resynchronised
 from tickfloor.traders.roster import Change, Roster, Tally
 from tickfloor.traders.rule import Rule
 from tickfloor.traders.saved import SavedInstrument
-from tickfloor.traders.statistics import Counters, EngineStatistics, TraderStatistics
+from tickfloor.traders.statistics import Counters, EngineStatistics
 from tickfloor.traders.tape_order import end_of
 from tickfloor.traders.volume_ranks import VolumeRanks
 from tickfloor.traders.warm_up import History, no_history
@@ -414,7 +414,7 @@ class Engine:
                 position=self._position,
                 traders=self._packed_traders,
                 counters=self._counted(),
-                tallies=self._roster.tallies(),
+                tallies={name: self._roster.tally(name) for name in sorted(self._roster.rules)},
                 volumes=self._ranks.volumes(),
                 instruments=dict(sorted(instruments.items())),
             )
@@ -450,7 +450,7 @@ class Engine:
             known = frozenset(name for name, identity in traders.items() if waiting.get(name) == identity)
             for name in known:
                 del waiting[name]
-                tallies[name] = checkpoint.tallies[name]
+                tallies[name] = Tally(*checkpoint.tallies[name])
             if known == names:
                 known = names
             for row, packed in checkpoint.instruments.items():
@@ -539,13 +539,23 @@ class Engine:
         self._counters.evaluations += self._roster.decisions()
         return self._counters
 
-    def trader_statistics(self) -> dict[str, TraderStatistics]:
-        """Return what each trader has done, by name; what it did in other engines before is among it."""
-        shares = self._roster.shares()
-        return {
-            name: TraderStatistics(decided, matches, signals, round(shares[name] * self._busy_ns))
-            for name, (decided, matches, signals) in self._roster.tallies().items()
-        }
+    @property
+    def names(self) -> frozenset[str]:
+        """The traders."""
+        return self._roster.names
+
+    @property
+    def busy_ns(self) -> int:
+        """Time spent on records, ns."""
+        return self._busy_ns
+
+    def tally(self, name: str) -> Tally | None:
+        """Return what a trader has done, here and in engines before; None if there is none of that name."""
+        return self._roster.tally(name) if name in self._roster.rules else None
+
+    def work(self, name: str) -> float:
+        """Return a trader's part of the engine's work, to be compared with others': an estimate."""
+        return self._roster.work(name)
 
 
 def _known(value: float) -> float | None:

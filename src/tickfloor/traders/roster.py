@@ -39,8 +39,12 @@ class Change(NamedTuple):
         return any(choice not in groups or groups[choice].applies_to(instrument) for choice in self.choices)
 
 
-Tally = tuple[int, int, int]
-"""How often a trader was decided, became true aloud, and gave a signal."""
+class Tally(NamedTuple):
+    """How often a trader was decided, see :class:`EngineStatistics`, became true aloud, and gave a signal."""
+
+    evaluations: int
+    matches: int
+    signals: int
 
 
 class Watcher(NamedTuple):
@@ -196,13 +200,21 @@ class Roster:
         decisions, self._decisions = self._decisions, 0
         return decisions
 
-    def tallies(self) -> dict[str, Tally]:
-        """Return what every trader has done."""
+    def tally(self, name: str) -> Tally:
+        """Return what a trader has done, here and where it was before."""
         self._settle(self._layouts.values())
-        return {
-            name: (self.groups[choice_of(rule.spec)].decided(rule) - rule.decided_before, rule.matches, rule.signals)
-            for name, rule in self.rules.items()
-        }
+        rule = self.rules[name]
+        decided = self.groups[choice_of(rule.spec)].decided(rule) - rule.decided_before
+        return Tally(decided, rule.matches, rule.signals)
+
+    def work(self, name: str) -> float:
+        """Return a trader's part of the work, in units of one column's: an estimate.
+
+        A column's work belongs to all that read it in equal parts, and every comparison of columns to its trader.
+        """
+        rule = self.rules[name]
+        columns = sum(1.0 / self._columns.users(column) for column in rule.plan.columns)
+        return columns + self._indexes[moment_of(rule)].compared(name)
 
     def go_on(self, tallies: Mapping[str, Tally]) -> None:
         """Let traders go on from what they have done elsewhere."""
@@ -211,19 +223,6 @@ class Roster:
             rule = self.rules[name]
             rule.decided_before = self.groups[choice_of(rule.spec)].decided(rule) - decided
             rule.matches, rule.signals = matches, signals
-
-    def shares(self) -> dict[str, float]:
-        """Return the part of all work that is each trader's: an estimate.
-
-        A column's work belongs to all that read it in equal parts, and every comparison of columns to its trader.
-        """
-        work = {
-            name: sum(1.0 / self._columns.users(column) for column in rule.plan.columns)
-            + self._indexes[moment_of(rule)].compared(name)
-            for name, rule in self.rules.items()
-        }
-        total = sum(work.values())
-        return {name: each / total for name, each in work.items()} if total else {}
 
     # Those who only look
 

@@ -59,19 +59,3 @@ class EngineStatistics(msgspec.Struct, frozen=True, kw_only=True):
     bars_missed: int
     malformed: int
     resyncs: int
-
-
-class TraderStatistics(msgspec.Struct, frozen=True):
-    """A trader at one moment.
-
-    Attributes:
-        evaluations: how often it was decided, see :class:`EngineStatistics`.
-        matches: how often it became true, aloud.
-        signals: signals given.
-        busy_ns: its part of the engine's time, ns: an estimate. A column that several traders read is shared by them.
-    """
-
-    evaluations: int
-    matches: int
-    signals: int
-    busy_ns: int

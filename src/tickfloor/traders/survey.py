@@ -7,7 +7,6 @@ from typing import NamedTuple
 from tickfloor.contracts.commands import Measure, OwnRuleReport, StrategyReport, TraderReport
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.traders.engine import Engine
-from tickfloor.traders.groups import choice_of, moment_of
 from tickfloor.traders.strategies.host import StrategyHost
 from tickfloor.traders.strategies.statistics import StrategyStatistics
 
@@ -46,24 +45,18 @@ class Survey:
         self._traders = dict.fromkeys((spec.name for spec in traders), _Done())
         self._own_rules = {name: tuple(rules) for name, rules in own_rules.items()}
         self._owners = {rule: name for name, rules in self._own_rules.items() for rule in rules}
-        self._left = list(engine._roster.rules)
+        self._left = list(engine.names)
         self._own: dict[str, _Done] = {}
         self._work = 0.0
-        # What has been decided so far is counted by the way.
-        engine.statistics()
 
     def step(self) -> bool:
         """Look at some more; say whether any are left."""
-        roster, columns = self._engine._roster, self._engine._roster._columns
         for name in self._left[-_PIECE:]:
-            rule = roster.rules.get(name)
-            if rule is None:
-                continue
-            work = sum(1.0 / columns.users(column) for column in rule.plan.columns)
-            work += roster.index(moment_of(rule)).compared(name)
-            evaluations = roster.groups[choice_of(rule.spec)].decided(rule) - rule.decided_before
-            self._work += work
-            self._count(name, _Done(evaluations, rule.matches, rule.signals, work))
+            tally = self._engine.tally(name)
+            if tally is not None:
+                work = self._engine.work(name)
+                self._work += work
+                self._count(name, _Done(*tally, work))
         del self._left[-_PIECE:]
         return bool(self._left)
 
@@ -101,12 +94,12 @@ class Survey:
         return tuple(self._reports(nlargest(most, self._traders, key=measured)))
 
     def _seconds_of_work(self) -> float:
-        return self._engine._busy_ns / 1e9 / self._work if self._work else 0.0
+        return self._engine.busy_ns / 1e9 / self._work if self._work else 0.0
 
     def _reports(self, names: Iterable[str]) -> Iterable[TraderReport]:
         strategies = {each.name: each for each in self._strategies.statistics().strategies}
         unit = self._seconds_of_work()
-        total = self._engine._busy_ns / 1e9 + sum(each.busy_seconds for each in strategies.values())
+        total = self._engine.busy_ns / 1e9 + sum(each.busy_seconds for each in strategies.values())
         for name in names:
             done = self._traders.get(name)
             if done is None:
