@@ -243,13 +243,14 @@ def test_a_strategy_that_cannot_run_is_shown_with_its_place_and_the_line_of_its_
     finished = tickfloor(tmp_path, "rules", "check", path)
     assert (finished.code, finished.out) == (4, "")
     assert f"{path}:3:13: trader 'mine': {tmp_path}/my.py:2: '(' was never closed\n" in finished.err
+    assert "^" not in finished.err
     [problem] = tickfloor(tmp_path, "rules", "check", path, "--json").json["problems"]
     assert (problem["trader"], problem["line"], problem["column"]) == ("mine", 3, 13)
 
 
 def test_good_rules_are_said_to_be_good(tmp_path, rules):
     finished = tickfloor(tmp_path, "rules", "check", rules)
-    assert (finished.code, finished.out, finished.err) == (0, f"{rules}: 1 traders, all of them can run\n", "")
+    assert (finished.code, finished.out, finished.err) == (0, f"{rules}: 1 trader, all of them can run\n", "")
     assert tickfloor(tmp_path, "rules", "check", rules, "--json").json["problems"] == []
 
 
@@ -280,11 +281,14 @@ def test_a_rules_file_that_is_not_there_is_not_found(tmp_path, small_capture):
         assert "there is no rules file none.toml" in finished.err
 
 
-def test_a_symbol_that_no_instrument_has_is_said_with_the_nearest(tmp_path, small_capture):
+def test_what_leaves_a_trader_without_an_instrument_is_said_with_the_nearest_symbol(tmp_path, small_capture):
     path = tmp_path / "rules.toml"
     path.write_text(
         '[[trader]]\nname = "typo"\nrule = "last > 1"\nsymbols = ["BTCUSTD"]\n'
         '[[trader]]\nname = "venue"\nrule = "last > 1"\nsymbols = ["binnace:ETHUSDT"]\n'
+        '[[trader]]\nname = "quoted"\nrule = "last > 1"\nquote = "JPY"\n'
+        '[[trader]]\nname = "left"\nrule = "last > 1"\nsymbols = ["btc*"]\nexclude = ["BTC*", "x"]\n'
+        '[[trader]]\nname = "both"\nrule = "last > 1"\nquote = "USDT"\nexclude = ["*USDT"]\n'
         '[[trader]]\nname = "far"\nrule = "last > 1"\nsymbols = ["*JPY"]\n'
         '[[trader]]\nname = "good"\nrule = "last > 1"\nsymbols = ["XYZ", "btc*"]\n'
     )
@@ -296,6 +300,9 @@ def test_a_symbol_that_no_instrument_has_is_said_with_the_nearest(tmp_path, smal
         in finished.err
     )
     assert "trader 'far': there was no instrument like '*JPY'\n" in finished.err
+    assert "trader 'quoted': no instrument like '*' was quoted in 'JPY'\n" in finished.err
+    assert "trader 'left': exclude 'BTC*', 'x' left out every instrument like 'btc*'\n" in finished.err
+    assert "trader 'both': exclude '*USDT' left out every instrument like '*' quoted in 'USDT'\n" in finished.err
     assert "'good'" not in finished.err
 
 

@@ -66,6 +66,18 @@ def test_a_trader_of_the_file_is_explained_beside_the_others(rules):
     }
 
 
+def test_a_rule_uses_the_named_rules_of_the_file(rules):
+    words = ("--rules", "rules.toml")
+    found = tickfloor(rules, "rules", "explain", "is_low(length=9) or close > 3", *words, "--json").json
+    assert found["condition"] == '(rsi(9) < 30 or close > 3) and quality == "live"'
+    done = tickfloor(rules, "rules", "explain", "is_lo", *words)
+    assert (done.code, done.out) == (4, "")
+    assert "unknown column `is_lo`" in done.err
+    assert "did you mean 'is_low'?" in done.err
+    done = tickfloor(rules, "rules", "explain", "is_low(lenght=9)", *words)
+    assert "rule `is_low` has no parameter `lenght`" in done.err
+
+
 def test_options_change_it(rules):
     found = tickfloor(
         rules, "rules", "explain", "close > {level=5}", "--when", "close", "--interval", "1h", "--json"

@@ -232,6 +232,16 @@ def test_a_column_of_what_was_filled_in_is_found_where_it_was_written(write, wor
     assert file.place_of("it", file.specs[1].rule.index(word) + 1) == place
 
 
+def test_its_named_rules_are_there_as_they_are_written(write):
+    assert RulesFile(write(SHARED)).rules["oversold"] == "rsi({length=14}) < {level=30}"
+    assert RulesFile(write(f"[[trader]]\n{GOOD}")).rules == {}
+
+
+def test_a_named_rule_that_ends_too_early_is_found_at_its_end(write):
+    file = RulesFile(write('[rules]\nhalf = "close >"\n[[trader]]\nname = "a"\nrule = "half and last > 1"\n'))
+    assert file.place_of("a", file.specs[0].rule.index(")") + 1) == Place(2, 16)
+
+
 # Files
 
 

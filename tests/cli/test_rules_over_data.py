@@ -94,6 +94,13 @@ def test_a_trader_of_a_rules_file_is_decided_as_it_says(folder):
     assert (found["when"], found["decided"]) == ("tick", 200)
 
 
+def test_a_rule_uses_the_named_rules_of_the_file(folder):
+    (folder / "named.toml").write_text('[rules]\nis_up = "close > {level=11}"\n' + RULES)
+    words = ("--rules", "named.toml", "--json", "--data", "candles.csv")
+    [found] = tickfloor(folder, "rules", "test", "is_up and volume > 1", *words).json
+    assert (found["rule"], found["signal_count"]) == ("(close > 11) and volume > 1", 2)
+
+
 def test_cooldown_and_interval_are_the_options(folder):
     words = ("--cooldown", "1m", "--interval", "5m", "--json", "--data", "trades.csv.gz")
     [found] = tickfloor(folder, "rules", "test", "last > 11", *words).json

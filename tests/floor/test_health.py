@@ -374,7 +374,9 @@ def test_an_emergency_in_the_middle_of_a_handover_changes_nothing(tmp_path, plan
             try:
                 await replacing
             except WorkerError as error:
-                assert any(told in str(error) for told in ("died", "is dead", "not ready", "did not start", "started anew")), error
+                assert any(
+                    told in str(error) for told in ("died", "is dead", "not ready", "did not start", "started anew")
+                ), error
             for slot in ("trader-1", "trader-2", FEED, STORAGE):
                 await at_work(floor, slot)
 

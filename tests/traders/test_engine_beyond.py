@@ -348,3 +348,26 @@ def test_a_late_trade_of_a_bar_that_a_new_column_has_not_seen_makes_no_bar_of_it
     made.add(trader('volume("5m")[1] == 1 and close > 0'))
     made.process(b"".join(written.records[before:]))
     assert made.run().matches == {}
+
+
+def test_a_late_trade_disturbs_no_rule_that_names_its_own_instrument():
+    written = Tape()
+    written.trade(0, 100.0)
+    written.close(60, "1m")
+    written.trade(61, 100.0)
+    written.late(30, 101.0, "1m")
+    written.trade(62, 100.0)
+    got, wanted = both(written.records, trader('close[1]["BTCUSDT"] > 0.5 and close > 0'))
+    assert got == wanted
+    assert len(wanted) == 1
+
+
+def test_an_at_close_rule_sees_market_columns_of_another_instrument_as_they_stand():
+    written = Tape()
+    written.trade(0, 100.0)
+    written.trade(1, 7.0, row=1)
+    written.close(60, "1m")
+    rule = 'last["ETHUSDT"] == 7 and close > 0'
+    got, wanted = both(written.records, trader(rule, when="close", symbols=("BTCUSDT",)))
+    assert got == wanted
+    assert len(wanted) == 1

@@ -6,6 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tickfloor.contracts.errors import RuleError
+from tickfloor.contracts.traders import TraderSpec
+from tickfloor.traders.language.parse import parse
+from tickfloor.traders.language.plan import plan
 from tickfloor.traders.language.templates import MOST_NESTED, Origin, TemplateError, expand, is_taken, is_value
 from tickfloor.traders.language.vocabulary import MOST_CHARACTERS
 
@@ -118,7 +122,27 @@ def test_every_character_is_known_by_where_it_was_written():
     }
     for text, origin in places.items():
         assert expansion.origin(expansion.text.index(text) + 1) == origin, text
+    assert expansion.origin(expansion.text.index(") and") + 1) == Origin("oversold", len(RULES["oversold"]) + 1)
     assert expansion.origin(len(expansion.text) + 1) == Origin("", rule.index("{level") + 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [("close >", 8), ("close > \n", 8), ("close > 1)", 11), ("close[1", 8), ("rsi(14 > 1", 1)],
+)
+def test_a_sub_rule_that_is_no_expression_is_at_fault_itself(text, column):
+    expansion = expand("last > 1 and half", {"half": text}, {})
+    with pytest.raises(RuleError) as caught:
+        parse(expansion.text)
+    assert expansion.origin(caught.value.column) == Origin("half", column)
+
+
+@pytest.mark.parametrize("rule", ["[half", "half and (close > 1", "half and clse > 1"])
+def test_what_is_wrong_around_a_sub_rule_is_not_its_fault(rule):
+    expansion = expand(rule, {"half": 'close["("] > 1 or any_of(open > 1)'}, {})
+    with pytest.raises(RuleError) as caught:
+        plan(TraderSpec(name="t", rule=expansion.text))
+    assert expansion.origin(caught.value.column).name == ""
 
 
 PIECES = [

@@ -32,7 +32,7 @@ def check_rules(path: Path, as_json: bool) -> None:
         found = [describe(file, problem) for problem in problems]
         data(msgspec.json.encode({"file": str(path), "traders": len(file.specs), "problems": found}).decode())
     elif not problems:
-        data(f"{path}: {len(file.specs)} traders, all of them can run")
+        data(f"{path}: {counted(len(file.specs), 'trader')}, all of them can run")
     if problems:
         if not as_json:
             say_problems(file, problems)
@@ -40,14 +40,19 @@ def check_rules(path: Path, as_json: bool) -> None:
 
 
 def say_problems(file: RulesFile, problems: Sequence[RuleProblem]) -> None:
-    """Show each problem with its place in the file and a caret under its column."""
+    """Show each problem with its place in the file, and of a rule the text with a caret under its column.
+
+    What is wrong with a strategy's code names the Python file and the line of it.
+    """
     from tickfloor.traders.language.errors import excerpt
 
+    strategies = {spec.strategy for spec in file.specs if spec.strategy}
     for problem in problems:
         place = file.place_of(problem.trader, problem.column)
         say(f"{file.path}:{place.line}:{place.column}: trader {problem.trader!r}: {problem.message}")
-        line, caret = excerpt(problem.text, problem.column)
-        say(f"    {line}\n    {caret}")
+        if problem.text not in strategies:
+            line, caret = excerpt(problem.text, problem.column)
+            say(f"    {line}\n    {caret}")
         if problem.hint:
             say(f"    {problem.hint}")
 

@@ -36,6 +36,7 @@ class RulesFile:
 
     Attributes:
         specs: its traders, in order.
+        rules: its named rules, as they are written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,7 +73,7 @@ class RulesFile:
         if not traders:
             raise ConfigError(f"{path}: holds no [[trader]]")
         self._text = RulesText(text)
-        self._rules = self._named_rules(tables.get("rules", {}))
+        self.rules = self._named_rules(tables.get("rules", {}))
         self._expansions: dict[str, Expansion] = {}
         self.specs = tuple(self._spec_of(index, table) for index, table in enumerate(traders))
         seen: dict[str, int] = {}
@@ -129,7 +130,7 @@ class RulesFile:
         parameters = table.get("parameters", {})
         if not isinstance(parameters, dict):
             raise ConfigError(f"{where} ({spec.name!r}): parameters must be a table, for example {{length = 14}}")
-        if spec.strategy or not (parameters or self._rules or "{" in spec.rule):
+        if spec.strategy or not (parameters or self.rules or "{" in spec.rule):
             return spec
         from tickfloor.traders.language.templates import TemplateError, expand, is_value
 
@@ -139,7 +140,7 @@ class RulesFile:
                     f"{where} ({spec.name!r}): parameter {name} must be a number or a short text, not {value!r}"
                 )
         try:
-            expansion = expand(spec.rule, self._rules, parameters)
+            expansion = expand(spec.rule, self.rules, parameters)
         except TemplateError as error:
             raise ConfigError(self._refused(index, spec.name, error)) from error
         self._expansions[spec.name] = expansion

@@ -192,6 +192,8 @@ class Engine:
         watcher = self._roster.watcher(name)
         if watcher is None:
             return {}
+        if row in self._outdated:
+            self._states[row] = self._conformed(row)
         state = self._states.get(row)
         if state is None:
             return dict.fromkeys(watcher.values, NAN)
@@ -243,6 +245,8 @@ class Engine:
                 )
         self._saved.pop(row, None)
         self._states[row] = state
+        if state is not None:
+            state.settle()
         return state
 
     def _conformed(self, row: int) -> InstrumentState | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tickfloor.indicators.protocol import NAN, Indicator
 from tickfloor.traders.evaluate import Frame
-from tickfloor.traders.reach import Reach
+from tickfloor.traders.reach import Reach, times
 
 Function = Callable[[Any], float]
 
@@ -127,7 +127,7 @@ class Frames:
                 sensitivity = indicator.sensitivity()
                 for reaches in (with_price, with_volume):
                     furthest = max([reaches[source] for source in found])
-                    reaches[slot] = sensitivity * furthest if furthest and sensitivity else 0.0
+                    reaches[slot] = times(sensitivity, furthest)
             else:
                 for reaches in (with_price, with_volume):
                     reaches[slot] = found(reaches)

@@ -106,7 +106,7 @@ class InstrumentState:
     __slots__ = (
         "_around", "_begins_ms", "_closed_until_ms", "_counters", "_event", "_fields", "_forming", "_instrument",
         "_lanes", "_last_ts", "_latest", "_layout", "_market", "_matches", "_minute_of_clock", "_packed", "_signalled",
-        "_since", "_unseen", "_watch", "frames", "rank", "skip_through",
+        "_silent", "_since", "_unseen", "_watch", "frames", "rank", "skip_through",
     )  # fmt: skip
 
     def __init__(
@@ -143,6 +143,7 @@ class InstrumentState:
         self._market[MarketColumn.CUMULATIVE_DELTA] = 0.0
         self._signalled: dict[str, int] = {}
         self.frames = Frames()
+        self._silent: list[str] = []
         self._unseen = False
         """whether bits have changed since traders were last decided"""
         self._lanes: dict[Interval, Lane] = {}
@@ -175,14 +176,17 @@ class InstrumentState:
                 self._lanes[interval].conform(program)
             else:
                 state = None if saved is None else self._lane_state(program, saved)
-                self._lanes[interval] = Lane(program, frames, state)
+                self._lanes[interval] = Lane(
+                    program, frames, state, began_late=self._closed_until_ms[interval] != NEVER
+                )
         self._lanes = {interval: self._lanes[interval] for interval in layout.programs}
         self._warm_up()
         for slot, with_price, with_volume in layout.leaves:
             frames.set_reach(slot, with_price, with_volume)
         for column, slots in enumerate(layout.market):
+            value = self._market[column]
             for slot in slots:
-                frames.now[slot] = self._market[column]
+                frames.now[slot] = value if -LIMIT < value < LIMIT else NAN
         self._watch = Watch(layout, frames, looks)
         self._show_forming()
         for moment, part in layout.parts.items():
@@ -256,7 +260,7 @@ class InstrumentState:
             self._show(Input.QUALITY, (MarketColumn.QUALITY,), (float(code) if code else NAN,))
 
     def _set(self, column: int, value: float) -> None:  # hot path
-        self._market[column] = value
+        self._market[column] = value if -LIMIT < value < LIMIT else NAN
         self._shown(column)
 
     def _shown(self, column: int) -> None:  # hot path
@@ -303,7 +307,7 @@ class InstrumentState:
         if minute is None or self._fields is None:
             self._forming.add_trade(ts_ms, price, qty, side == _BUY)
             self._show_forming()
-            self._watch.traded(price, qty)
+            self._watch.traded(price, qty, self._price)
             return
         opened = minute[OPEN]
         add_trade(minute, ts_ms, price, qty, side == _BUY)
@@ -313,7 +317,7 @@ class InstrumentState:
         if minute[OPEN] != opened:  # by a trade that came late within its minute
             self._show_forming()
             self._watch.all_changed()
-        self._watch.traded(price, qty)
+        self._watch.traded(price, qty, minute[CLOSE])
 
     def _show_forming(self) -> None:
         """Show the forming bars where columns still show closed ones, and look at everything."""
@@ -407,20 +411,24 @@ class InstrumentState:
             for slot, clock in self._layout.clocks:
                 frames.now[slot] = frames.closed[slot] = time_of(clock, minute)
             self._watch.look_also_at(self._layout.on_clock)
+            per_tick = self._matches[None]
+            per_tick.waiting |= per_tick.index.timed & per_tick.places
 
     def _show_others(self) -> None:
         """Show columns of other instruments as they stand."""
         frames = self.frames
         frames.tick += 1
-        for slot, name, other_slot in self._layout.elsewhere:
+        for slot, name, other_slot, stands in self._layout.elsewhere:
             other = self._around.others(name if ":" in name else f"{self._instrument.venue}:{name}")
             if other is None:
                 frames.now[slot] = frames.closed[slot] = NAN
             else:
                 other.frames.refresh(other.layout.chain(other_slot))
                 frames.now[slot] = other.frames.now[other_slot]
-                frames.closed[slot] = other.frames.closed[other_slot]
+                frames.closed[slot] = frames.now[slot] if stands else other.frames.closed[other_slot]
         self._watch.look_also_at(self._layout.on_elsewhere)
+        per_tick = self._matches[None]
+        per_tick.waiting |= per_tick.index.elsewhere & per_tick.places
 
     def _decide_closed(self, closed: list[int], new: list[Rule]) -> None:
         frames = self.frames
@@ -471,6 +479,8 @@ class InstrumentState:
         add_to_forming(self._forming, late, self._closed_until_ms, self._event.revised)
         self._event = EventState()
         self._show_forming()
+        if self._layout.elsewhere:  # it may be its own columns that it names
+            self._show_others()
         self._watch.all_changed()
         self._counters.evaluations += self._layout.per_tick.count
         for interval, part in self._layout.at_close.items():
@@ -488,6 +498,12 @@ class InstrumentState:
     def holding(self, moment: Moment) -> int:
         """Return the places of the traders whose rule holds on the present columns; this decides nothing."""
         frames = self.frames
+        waiting = self._matches[None].waiting
+        if self._layout.clocks and self._latest != NEVER:
+            self._show_time(self._latest)
+        if self._layout.elsewhere:
+            self._show_others()
+        self._matches[None].waiting = waiting
         if moment is not None:
             return self._layout.at_close[moment].holding(frames.closed, frames.before)
         watch, part = self._watch, self._layout.per_tick
@@ -521,7 +537,7 @@ class InstrumentState:
             matched=self._names_matched(),
             signalled=self._signalled,
             replay={},
-            silent=[],
+            silent=self._silent,
             waiting=self._matches[None].names(self._matches[None].waiting),
         )
 
@@ -556,10 +572,15 @@ class InstrumentState:
         per_tick.waiting = per_tick.places & (~bits(known) | bits(saved.waiting))
         names = {name for matches in self._matches.values() for name in matches.index.places}
         self._signalled = {name: at for name, at in saved.signalled.items() if name in names}
-        if saved.silent:
-            self._match_silently(None, self._matches[None].index.bits(saved.silent) & self._matches[None].places)
+        self._silent = saved.silent
+
+    def settle(self) -> None:
+        """Find what matches already and is no news, once other instruments that are read can be asked."""
+        silent, self._silent = self._silent, []
+        if silent:
+            self._match_silently(None, self._matches[None].index.bits(silent) & self._matches[None].places)
             for interval, alone in self._layout.alone.items():
-                self._match_silently(interval, self._matches[interval].index.bits(saved.silent) & alone)
+                self._match_silently(interval, self._matches[interval].index.bits(silent) & alone)
 
     def _lane_state(self, program: LaneProgram, saved: InstrumentCheckpoint) -> LaneState | None:
         label = LABELS[program.interval]

@@ -35,11 +35,13 @@ class Lane:
         "_steps", "_trimmed", "is_forming",
     )  # fmt: skip
 
-    def __init__(self, program: LaneProgram, frames: Frames, state: LaneState | None = None) -> None:
+    def __init__(
+        self, program: LaneProgram, frames: Frames, state: LaneState | None = None, *, began_late: bool = False
+    ) -> None:
         self._frames = frames
         self._packed: bytes | None = None
         self._bars: list[Bar] = [array("d", bar).tolist() for bar in state.bars] if state else []
-        self._trimmed = state.trimmed if state else False
+        self._trimmed = state.trimmed if state else began_late
         self._closes = state.closes if state else 0
         self._indicators: dict[str, Indicator] = {}
         self._columns = [array("d", row) for row in state.rows] if state else []
@@ -235,7 +237,7 @@ class Lane:
             history of bar fields does.
         """
         interval = self._program.interval
-        if self._trimmed and self._bars and start_of(interval, trade.ts_ms) < self._bars[0][START_MS]:
+        if self._trimmed and (not self._bars or start_of(interval, trade.ts_ms) < self._bars[0][START_MS]):
             return False
         self._packed = None
         index, tail = revise(self._bars, interval, trade.ts_ms, trade.price, trade.qty, trade.bought)

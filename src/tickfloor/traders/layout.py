@@ -35,8 +35,8 @@ class Layout:
         on_market: per market column, the places in ``watched`` that look at it.
         tally: how often records of these kinds, or closes of this interval, have come since :meth:`settle`.
         clocks: slot of every part of the time.
-        elsewhere: of every column of another instrument the slot, the instrument as the rule names it, and its slot
-            over there.
+        elsewhere: of every column of another instrument the slot, the instrument as the rule names it, its slot over
+            there, and whether it is a market column, which has no bars.
         on_clock, on_elsewhere: the places in ``watched`` that look at one of these.
         leaves, reaches: per slot how far its column can move, or from what that follows, see ``frames.py``.
         width: length of a frame.
@@ -75,7 +75,7 @@ class Layout:
                 self.market[column.column].append(columns.slot(column))
         self.clocks = [(columns.slot(column), column) for column in self._needed if isinstance(column, Clock)]
         self.elsewhere = [
-            (columns.slot(column), column.symbol, columns.slot(column.column))
+            (columns.slot(column), column.symbol, columns.slot(column.column), isinstance(column.column, Market))
             for column in self._needed
             if isinstance(column, Elsewhere)
         ]

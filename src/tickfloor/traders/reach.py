@@ -10,6 +10,7 @@ at when it changes.
 from collections.abc import Callable, Sequence
 from math import inf
 
+from tickfloor.indicators.protocol import LIMIT
 from tickfloor.traders.language.nodes import (
     Arithmetic,
     BarValue,
@@ -24,6 +25,9 @@ from tickfloor.traders.language.nodes import (
     NumberNode,
     Stood,
 )
+
+HUGE = LIMIT / 10
+"""Values from here on are next to where they become unknown."""
 
 PRICES = frozenset({"open", "high", "low", "close"})
 VOLUMES = frozenset({"volume", "buy_volume", "sell_volume", "delta"})
@@ -49,7 +53,10 @@ def of_leaf(column: NumberNode) -> tuple[float, float] | None:
 
 
 def reach_of(node: NumberNode, slot_of: Slots) -> Reach:
-    """Return the function that gives a number's reach; infinity where nothing better is known."""
+    """Return the function that gives a number's reach; infinity where nothing better is known.
+
+    Whatever may become unknown while its columns are known, as by a division, has none.
+    """
     match node:
         case Number():
             return lambda _: 0.0
@@ -76,4 +83,9 @@ def reach_of(node: NumberNode, slot_of: Slots) -> Reach:
 
 
 def _scaled(reach: Reach, factor: float) -> Reach:
-    return lambda reaches: reach(reaches) * factor if factor else 0.0
+    return lambda reaches: times(factor, reach(reaches))
+
+
+def times(factor: float, reach: float) -> float:
+    """Return the reach of what moves so many times as much; times 0, what may become unknown still may."""
+    return reach if reach == inf or reach == 0.0 else factor * reach

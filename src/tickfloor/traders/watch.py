@@ -11,11 +11,12 @@ from operator import or_
 import numpy as np
 
 from tickfloor.contracts.intervals import Interval
-from tickfloor.indicators.protocol import LIMIT, NAN
+from tickfloor.indicators.protocol import NAN
 from tickfloor.traders.frames import Frames
 from tickfloor.traders.lane_watch import LaneWatch
 from tickfloor.traders.layout import Layout
 from tickfloor.traders.matching.pairs import Pairs
+from tickfloor.traders.reach import HUGE
 
 _BLOCK = 16
 """Thresholds of so many columns are put together beforehand, so that a change costs little among hundreds."""
@@ -24,7 +25,8 @@ _WEIGHT = 0.05
 """Of one trade, in what is usual."""
 
 _ROUNDING = 1e-9
-_HUGE = LIMIT / 10
+_SMALL = 0.1
+"""Of a usual quantity: what is left alone for less than that is looked at with every trade."""
 
 
 class Watch:
@@ -42,8 +44,8 @@ class Watch:
 
     __slots__ = (
         "_above", "_below", "_blind", "_blocks", "_due", "_ends", "_every_move", "_every_trade", "_frames", "_highs",
-        "_kind", "_layout", "_lows", "_moved", "_planes", "_price", "_qty", "_sets", "_slots", "_soonest", "_stale",
-        "_step", "_thresholds", "_traded", "_until", "bits", "looks",
+        "_kind", "_layout", "_lows", "_moved", "_planes", "_price", "_qty", "_rest", "_sets", "_slots", "_soonest",
+        "_stale", "_step", "_thresholds", "_traded", "_until", "bits", "looks",
     )  # fmt: skip
 
     def __init__(self, layout: Layout, frames: Frames, looks: int = 0) -> None:
@@ -76,6 +78,8 @@ class Watch:
         """whether it was looked while no minute was forming, so that ranges are counted from no price"""
         self._price = NAN
         self._traded = 0.0
+        self._rest = 0.0
+        """what rounding has taken from it"""
         self._step = 0.0
         self._qty = 0.0
         """the usual distance between two prices, and quantity of a trade"""
@@ -102,15 +106,19 @@ class Watch:
         """Note that what is watched at these places may have changed."""
         self._due.update(places)
 
-    def traded(self, price: float, qty: float) -> None:  # hot path
-        """Note a trade in the forming bars."""
+    def traded(self, price: float, qty: float, close: float) -> None:  # hot path
+        """Note a trade in the forming bars; the close is another price only if it came out of order."""
         if self._blind:
             self._blind = False
             self.all_changed()
         due = self._due
         if self._every_trade:
             due.update(self._every_trade)
-        traded = self._traded = self._traded + qty
+        before = self._traded
+        traded = self._traded = before + qty
+        # What the sum rounds off is kept beside it: many small trades count after a large one.
+        self._rest += (before - traded) + qty if before >= qty else (qty - traded) + before
+        traded += self._rest
         self._qty += (qty - self._qty) * _WEIGHT
         soonest = self._soonest
         while soonest and soonest[0][0] <= traded:
@@ -121,7 +129,7 @@ class Watch:
             step = abs(price - self._price)
             if step == step:
                 self._step += (step - self._step) * _WEIGHT
-            self._price = price
+            self._price = close
             self._moved = True
             left = ((self._below >= price) | (self._above <= price)).nonzero()[0]
             if left.size:
@@ -153,7 +161,10 @@ class Watch:
         return True
 
     def _reconsider(self) -> None:
-        """Look at what is looked at often, and find out if it still has to be."""
+        """Look at what is looked at often, and find out if it still has to be; count what is traded from zero."""
+        self._due.update(place for until, place in self._soonest if until == self._until[place])
+        self._soonest.clear()
+        self._traded = self._rest = 0.0
         for often in (self._every_trade, self._every_move):
             self._due.update(often)
             for place in often:
@@ -180,10 +191,13 @@ class Watch:
         places = pairs.places
         room = np.where((with_price > 0.0) & (with_volume > 0.0), room * 0.5, room)
         with np.errstate(divide="ignore", invalid="ignore"):
-            quantity = np.where(with_volume > 0.0, room / with_volume * (1.0 - _ROUNDING), inf)
+            quantity = np.where(
+                with_volume > 0.0, room / with_volume * (1.0 - _ROUNDING) - _ROUNDING * self._traded, inf
+            )
             distance = np.where(with_price > 0.0, room / with_price - _ROUNDING * abs(self._price), inf)
         near = ~(distance > self._step)
-        often = (quantity <= self._qty) | near & (with_volume > 0.0)
+        until = self._traded + quantity
+        often = ~(quantity > _SMALL * self._qty) | (until == self._traded) | near & (with_volume > 0.0)
         moving = near & ~often
         kept = ~often & ~moving
         self._below[places] = np.where(kept & (distance < inf), self._price - distance, -inf)
@@ -193,7 +207,7 @@ class Watch:
             looked_at.update(found)
             for place in found:
                 self._kind[place] = 1
-        until = np.where(kept, self._traded + quantity, inf)
+        until = np.where(kept, until, inf)
         self._ends[places] = until
         for number in np.flatnonzero(until < inf).tolist():
             heappush(self._soonest, (float(until[number]), int(places[number])))
@@ -221,7 +235,7 @@ class Watch:
                     room = value - cuts[gap - 1] if gap else inf
                     if gap < len(cuts) and cuts[gap] - value < room:
                         room = cuts[gap] - value
-                    if not -_HUGE < value < _HUGE:  # next to where values become unknown
+                    if not -HUGE < value < HUGE:  # next to where values become unknown
                         room = 0.0
                     if with_price[slot] != with_price[slot]:
                         frames.know_reach(chains[place], layout.reaches)
@@ -276,11 +290,12 @@ class Watch:
         else:
             distance = inf
         if with_volume:
-            quantity = room / with_volume * (1.0 - _ROUNDING)
-            if quantity <= self._qty:
+            quantity = room / with_volume * (1.0 - _ROUNDING) - _ROUNDING * self._traded
+            until = self._traded + quantity
+            if not quantity > _SMALL * self._qty or until == self._traded:
                 self._look_often(place, self._every_trade)
                 return
-            until = self._until[place] = self._traded + quantity
+            self._until[place] = until
             heappush(self._soonest, (until, place))
         else:
             self._until[place] = inf

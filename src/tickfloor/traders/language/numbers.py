@@ -12,6 +12,7 @@ from tickfloor.traders.language.arguments import Arguments, is_number, is_text, 
 from tickfloor.traders.language.fold import fold
 from tickfloor.traders.language.formulas import FORMULAS, On
 from tickfloor.traders.language.functions import FUNCTIONS, SIGNATURES, Signature, example
+from tickfloor.traders.language.meant import history_meant, name_meant
 from tickfloor.traders.language.negate import without_not
 from tickfloor.traders.language.nodes import (
     Arithmetic,
@@ -123,7 +124,7 @@ class NumberResolver(ABC):
             return self._taken(node, SIGNATURES[name], [], interval)
         if name in FUNCTIONS:
             raise self._error(node, f"{name} is a function", f"write {example(name)}")
-        raise self._error(node, f"unknown column `{name}`", nearest(name, _KNOWN))
+        raise self._error(node, f"unknown column `{name}`", name_meant(name) or nearest(name, _KNOWN))
 
     def _call(self, node: ast.Call, name: str, interval: Interval) -> NumberNode:
         if name in NAMED_FIELDS:
@@ -140,7 +141,7 @@ class NumberResolver(ABC):
             return self._taken(node, SIGNATURES[name], node.args, interval)
         if name in MARKET_COLUMNS:
             raise self._error(node, f"{name} is a column and takes no arguments", f"write {name}")
-        raise self._error(node.func, f"unknown function `{name}`", nearest(name, _KNOWN))
+        raise self._error(node.func, f"unknown function `{name}`", name_meant(name) or nearest(name, _KNOWN))
 
     # Bars
 
@@ -151,9 +152,8 @@ class NumberResolver(ABC):
                 node.value, "the history comes before the instrument", f'write close[1]["{column.symbol}"]'
             )
         if not isinstance(column, BarValue) or isinstance(node.value, ast.Subscript):
-            raise self._error(
-                node.value, "only bar fields have a history", "for example close[1]; for others use crosses_above"
-            )
+            hint = "" if isinstance(column, Number | Clock) else history_meant(node)
+            raise self._error(node.value, "only bar fields have a history", hint)
         return BarValue(column.field, self._arguments.back(node.slice, column.field), column.interval)
 
     def _field_on(self, node: ast.Call, name: str) -> BarValue:

@@ -9,11 +9,12 @@ import re
 import warnings
 
 from tickfloor.contracts.errors import RuleError
-from tickfloor.traders.language.meant import meant
+from tickfloor.traders.language.meant import attribute_meant, meant, number_meant, number_with_letters, thousands_meant
 from tickfloor.traders.language.vocabulary import MOST_CHARACTERS, MOST_DEPTH, MOST_NODES
 
 _FOREIGN = re.compile(r"""[^A-Za-z0-9_\s.,()\[\]<>=!+\-*/%"']|[^\x09\x0a\x0d\x20-\x7e]""")
 _TEXT = re.compile(r""""[^"\n]*"|'[^'\n]*'""")
+_COMMA = re.compile(r"[\s)]*,")
 _INSTEAD = {
     "&": "write `and`",
     "|": "write `or`",
@@ -111,6 +112,10 @@ def _read(source: Source) -> ast.expr:
         at_end = error.lineno != 1 or not error.offset
         offset = len(line) + 1 if at_end else min(error.offset or 1, len(line) + 1)
         message = error.msg.replace("Perhaps you forgot a comma?", "").strip().rstrip(".")
+        number = number_with_letters(line, offset - 1) if "decimal literal" in message else None
+        if number is not None:
+            column = source.offset + number.start() + 1
+            raise source.error(f"`{number[0]}` is no number", column, number_meant(number)) from None
         hint = meant(line, offset - 1, message)
         raise source.error(f"not a valid expression: {message}", source.offset + offset, hint) from None
     except (ValueError, RecursionError, MemoryError):
@@ -172,6 +177,13 @@ def _find_fault(source: Source, tree: ast.expr) -> None:
         if not isinstance(node, _STRUCTURE):
             name = re.sub(r"(?<!^)(?=[A-Z])", " ", type(node).__name__).lower()
             message, hint = _REFUSED.get(type(node), (f"a rule has no {name}", ""))
+            if isinstance(node, ast.Attribute):
+                hint = attribute_meant(node) or hint
+            elif isinstance(node, ast.Tuple) and node.elts:
+                comma = _COMMA.match(source.text, source.offset + (node.elts[0].end_col_offset or 0))
+                if comma is not None:  # `close[*open]` is one without
+                    column = comma.end()
+                    hint = thousands_meant(source.text, column - 1) or hint
             raise source.error(message, column, hint)
         if depth > MOST_DEPTH:
             raise source.error(f"the rule is nested more than {MOST_DEPTH} deep", column, "split it")

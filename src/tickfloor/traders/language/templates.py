@@ -194,9 +194,12 @@ class _Filling:
         for each in given:
             if each not in own:
                 raise written.error(f"rule `{name}` has no parameter `{each}`", start, nearest(each, own))
-        self._add("(", written, start, copied=False)
+        # Left open by the sub-rule's own text, this parenthesis is its mistake.
+        opened, opens_at = (used, 0) if _leaves_open(used.text) else (written, start)
+        self._add("(", opened, opens_at, copied=False)
         self.fill(used, given, (*within, name))
-        self._add(")", written, start, copied=False)
+        # A parser stops at this parenthesis only where the sub-rule's own text ends too early or closes too much.
+        self._add(")", used, len(used.text.rstrip()), copied=False)
         return at
 
     def _given(self, written: _Text, at: int, values: Mapping[str, str]) -> tuple[dict[str, str], int]:
@@ -224,3 +227,8 @@ class _Filling:
             at = following.end()
             if following[1] == ")":
                 return given, at
+
+
+def _leaves_open(text: str) -> bool:
+    outside = re.sub(_TEXT, "", text)
+    return outside.count("(") > outside.count(")")

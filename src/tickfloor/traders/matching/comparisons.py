@@ -20,7 +20,7 @@ from tickfloor.traders.language.nodes import (
 )
 from tickfloor.traders.matching.reading import reading
 from tickfloor.traders.matching.regions import MIRRORED
-from tickfloor.traders.reach import Reach, reach_of
+from tickfloor.traders.reach import HUGE, Reach, reach_of, times
 from tickfloor.traders.rule import Rule
 
 Distance = tuple[float, float, float]
@@ -80,8 +80,9 @@ class Comparing:
 
 
 def _room(one: float, other: float) -> float:
-    room = abs(one - other) - 1e-9 * (abs(one) + abs(other))
-    return room if room == room else 0.0
+    size = abs(one) + abs(other)
+    # Next to where values become unknown, or unknown, nothing is left alone.
+    return abs(one - other) - 1e-9 * size if size < HUGE else 0.0
 
 
 def _apart(pair: "Pair", frames: Frames) -> Distance:  # hot path
@@ -90,8 +91,8 @@ def _apart(pair: "Pair", frames: Frames) -> Distance:  # hot path
     size = abs(factor)
     return (
         _room(now[left], now[right] * factor),
-        with_price[left] + (with_price[right] * size if size else 0.0),
-        with_volume[left] + (with_volume[right] * size if size else 0.0),
+        with_price[left] + times(size, with_price[right]),
+        with_volume[left] + times(size, with_volume[right]),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tickfloor.contracts.intervals import Interval
 from tickfloor.traders.columns import Columns
-from tickfloor.traders.language.nodes import All, Any, Atom, Column, Condition
+from tickfloor.traders.language.nodes import All, Any, Atom, Clock, Column, Condition
 from tickfloor.traders.language.vocabulary import Input
 from tickfloor.traders.matching.comparisons import Comparing
 from tickfloor.traders.matching.regions import EVERYWHERE, Region, elsewhere, threshold
@@ -49,6 +49,7 @@ class RuleIndex:
         joined: per further plane, the places that have a bit in it.
         by_input: per kind of record, the places of the rules that are decided on it.
         crossing: per interval, the places of the rules with a crossing, which its closes move.
+        timed, elsewhere: the places of the rules that read the time, or another instrument.
         stride: bits of a plane.
     """
 
@@ -69,6 +70,7 @@ class RuleIndex:
         self.joined = [0] * (_PLANES - 1)
         self.by_input = {int(input_): 0 for input_ in Input}
         self.crossing = [0] * len(Interval)
+        self.timed = self.elsewhere = 0
         self.comparing_planes = 1
 
     # Rules
@@ -112,6 +114,10 @@ class RuleIndex:
                 self.by_input[input_] |= mask
         if rule.plan.crosses:
             self.crossing[rule.plan.interval] |= mask
+        if any(isinstance(column, Clock) for column in rule.plan.columns):
+            self.timed |= mask
+        if rule.plan.elsewhere:
+            self.elsewhere |= mask
         watched: dict[Watched, None] = {}
         for plane, join in enumerate((root, *inner)):
             if plane:
@@ -169,6 +175,8 @@ class RuleIndex:
         self.joined = [mask & ~gone for mask in self.joined]
         self.by_input = {input_: mask & ~gone for input_, mask in self.by_input.items()}
         self.crossing = [mask & ~gone for mask in self.crossing]
+        self.timed &= ~gone
+        self.elsewhere &= ~gone
         return gone
 
     # Questions

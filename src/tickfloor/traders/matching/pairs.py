@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tickfloor.indicators.protocol import LIMIT, NAN
 from tickfloor.traders.frames import Frames
 from tickfloor.traders.matching.comparisons import Comparing
+from tickfloor.traders.reach import HUGE
 
 _ROUNDING = 1e-9
 _OPERATORS = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
@@ -72,14 +73,15 @@ class Pairs:
         """Look at the columns, which must be up to date and have their reach known."""
         now, with_price, with_volume = (np.array(each) for each in (frames.now, frames.with_price, frames.with_volume))
         left = now[self._left]
-        # As the rule language multiplies: what is too large is unknown.
-        right = now[self._right] * self._factors
-        right[np.abs(right) >= LIMIT] = NAN
-        holds = np.empty(len(left), dtype=bool)
-        for operator, start, end in self._runs:
-            _OPERATORS[operator](left[start:end], right[start:end], out=holds[start:end])
-        room = np.abs(left - right) - _ROUNDING * (np.abs(left) + np.abs(right))
-        room[room != room] = 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            right = now[self._right] * self._factors
+            # As the rule language multiplies: what is too large is unknown.
+            right[~(np.abs(right) < LIMIT)] = NAN
+            holds = np.empty(len(left), dtype=bool)
+            for operator, start, end in self._runs:
+                _OPERATORS[operator](left[start:end], right[start:end], out=holds[start:end])
+            size = np.abs(left) + np.abs(right)
+            room = np.where(size < HUGE, np.abs(left - right) - _ROUNDING * size, 0.0)
         return Looked(
             holds == self._set_if,
             room,
@@ -95,5 +97,4 @@ def _operator(comparing: Comparing) -> str:
 def _scaled(reach: Floats, size: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
         scaled = reach * size
-    scaled[size == 0.0] = 0.0
-    return scaled
+    return np.where((reach == np.inf) | (reach == 0.0), reach, scaled)
