@@ -5,7 +5,6 @@ on how the traders are spread over engines.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from math import isfinite
 from time import perf_counter_ns
 
 import msgspec
@@ -390,7 +389,11 @@ class Engine:
             tape=self._tape,
             tape_sequence=sequence,
             ts_event=ts_event,
-            values={text: _known(value) for (text, _), value in zip(rule.values, state.values(rule), strict=True)},
+            # What is not finite never gets this far.
+            values={
+                text: value if value == value else None
+                for text, value in zip(rule.texts, state.values(rule), strict=True)
+            },
         )
 
     # State
@@ -560,10 +563,6 @@ class Engine:
     def work(self, name: str) -> float:
         """Return a trader's part of the engine's work, to be compared with others': an estimate."""
         return self._roster.work(name)
-
-
-def _known(value: float) -> float | None:
-    return value if isfinite(value) else None
 
 
 def _identity(spec: TraderSpec) -> TraderIdentity:

@@ -423,7 +423,7 @@ class InstrumentState:
             if other is None:
                 frames.now[slot] = frames.closed[slot] = NAN
             else:
-                other.frames.refresh(other.layout.chain(other_slot))
+                other.frames.refresh(other.layout.chains_of_slots[other_slot])
                 frames.now[slot] = other.frames.now[other_slot]
                 frames.closed[slot] = frames.now[slot] if stands else other.frames.closed[other_slot]
         self._watch.look_also_at(self._layout.on_elsewhere)
@@ -459,10 +459,9 @@ class InstrumentState:
         """Return the columns that a signal of this trader carries, as they stand; NaN where unknown."""
         frames = self.frames
         if rule.at_close:
-            return [frames.closed[slot] for _, slot in rule.values]
-        for _, slot in rule.values:
-            frames.refresh(self._layout.chain(slot))
-        return [frames.now[slot] for _, slot in rule.values]
+            return [frames.closed[slot] for slot in rule.slots]
+        frames.refresh_all(self._layout.chains_of_slots, rule.slots)
+        return [frames.now[slot] for slot in rule.slots]
 
     def value(self, slots: Sequence[int], value: Value) -> float:
         """Return what is computed from these columns as they are now; NaN while unknown."""

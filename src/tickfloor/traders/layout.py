@@ -1,7 +1,7 @@
 """What all instruments with the same traders share: the order of computing columns, and what is watched."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
 from tickfloor.contracts.intervals import Interval
@@ -39,6 +39,7 @@ class Layout:
             there, and whether it is a market column, which has no bars.
         on_clock, on_elsewhere: the places in ``watched`` that look at one of these.
         leaves, reaches: per slot how far its column can move, or from what that follows, see ``frames.py``.
+        chains_of_slots: by slot, what to refresh for its column, inputs first.
         width: length of a frame.
     """
 
@@ -57,7 +58,9 @@ class Layout:
             needed.update(dict.fromkeys(group.columns))
         self._columns = columns
         self._needed = columns.ordered(needed)
-        self._chains = {columns.slot(column): columns.chain(column) for column in self._needed}
+        self.chains_of_slots: list[tuple[int, ...]] = [()] * columns.width
+        for column in self._needed:
+            self.chains_of_slots[columns.slot(column)] = columns.chain(column)
         moments = sorted({moment for group in groups for moment in group.places if moment is not None})
         self.per_tick = Part(None, groups, indexes[None])
         self.at_close = {interval: Part(interval, groups, indexes[interval]) for interval in moments}
@@ -120,10 +123,6 @@ class Layout:
     def all(self) -> LaneWatch:
         """Everything that is watched."""
         return LaneWatch(range(len(self.chains)), self.chains, self.per_tick)
-
-    def chain(self, slot: int) -> Sequence[int]:
-        """Return what to refresh for a slot, inputs first."""
-        return self._chains[slot]
 
     def settle(self) -> int:
         """Give the tally to the groups and return how many decisions of rules it means."""

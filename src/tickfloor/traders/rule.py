@@ -14,11 +14,11 @@ class Rule:
         decided_before: evaluations of its group on the same inputs before it came, less those it brought with it.
         spec: what the user asked for.
         plan: the checked rule and its columns.
-        values: text and slot of every column its signals carry.
+        texts, slots: of every column its signals carry.
         at_close: decided at closes of ``plan.interval`` only.
     """
 
-    __slots__ = ("_columns", "at_close", "decided_before", "matches", "plan", "signals", "spec", "values")
+    __slots__ = ("_columns", "at_close", "decided_before", "matches", "plan", "signals", "slots", "spec", "texts")
 
     def __init__(self, spec: TraderSpec, plan: Plan, columns: Columns) -> None:
         self._columns = columns
@@ -27,7 +27,8 @@ class Rule:
         self.decided_before = 0
         self.spec = spec
         self.plan = plan
-        self.values = tuple((text, columns.slot(column)) for text, column in plan.shown)
+        self.texts = tuple(text for text, _ in plan.shown)
+        self.slots = tuple(columns.slot(column) for _, column in plan.shown)
         self.at_close = spec.when == "close"
 
     def slot_then(self, column: NumberNode) -> int:

@@ -38,7 +38,7 @@ def warmed(
     aside = Frames()
     aside.widen(layout.width)
     needed = {slot for key, slot in zip(program.keys, program.slots, strict=True) if key in young}
-    needed.update(computed for slot in tuple(needed) for computed in layout.chain(slot))
+    needed.update(computed for slot in tuple(needed) for computed in layout.chains_of_slots[slot])
     before = Lane(program.only(needed), aside)
     before.replay(bars, trimmed=True, taken_for={})
     return merged_lanes([state, _only(before.state(), young)])
