@@ -23,7 +23,7 @@ from tickfloor.traders.checkpoint import (
     EngineCheckpoint,
     TraderIdentity,
 )
-from tickfloor.traders.groups import Moment
+from tickfloor.traders.cohort import Moment
 from tickfloor.traders.instrument_state import InstrumentState, Surroundings
 from tickfloor.traders.language.plan import Plan, interval_of
 from tickfloor.traders.layout import Layout
@@ -162,7 +162,7 @@ class Engine:
     def _outdate(self, change: Change) -> None:
         """Let instruments look at their traders again at their next record, if anything is different for them."""
         for row, state in list(self._states.items()):
-            if change.concerns(self._instrument(row), self._roster.groups):
+            if change.concerns(self._instrument(row), self._roster.cohorts):
                 del self._states[row]
                 if state is not None:
                     self._outdated[row] = state

@@ -13,6 +13,7 @@ from tickfloor.indicators.protocol import NAN
 from tickfloor.traders.language.fold import ARITHMETIC, CALCULATIONS
 from tickfloor.traders.language.negate import without_not
 from tickfloor.traders.language.nodes import (
+    MIRRORED,
     All,
     Any,
     Arithmetic,
@@ -133,10 +134,7 @@ def _any(tests: list[Test]) -> Test:
     return test
 
 
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-
-
-def threshold(comparison: Comparison) -> tuple[NumberNode, float] | None:
+def _against_constant(comparison: Comparison) -> tuple[NumberNode, float] | None:
     """Return column and constant of a comparison of the two, else None."""
     left, right = comparison.left, comparison.right
     if isinstance(left, Number):
@@ -146,14 +144,14 @@ def threshold(comparison: Comparison) -> tuple[NumberNode, float] | None:
 
 
 def _comparison(node: Comparison, slot_of: Slots) -> Test:
-    found = threshold(node)
+    found = _against_constant(node)
     if found is None:
         if isinstance(node.left, Column):
             return _compare_column(node.operator, slot_of(node.left), value_of(node.right, slot_of))
         if isinstance(node.right, Column):
-            return _compare_column(_MIRRORED[node.operator], slot_of(node.right), value_of(node.left, slot_of))
+            return _compare_column(MIRRORED[node.operator], slot_of(node.right), value_of(node.left, slot_of))
         return _compare_values(node.operator, value_of(node.left, slot_of), value_of(node.right, slot_of))
-    operator = _MIRRORED[node.operator] if isinstance(node.left, Number) else node.operator
+    operator = MIRRORED[node.operator] if isinstance(node.left, Number) else node.operator
     return _compare_constant(operator, slot_of(found[0]), found[1])
 
 

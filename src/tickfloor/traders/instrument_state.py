@@ -22,10 +22,10 @@ from tickfloor.traders.checkpoint import (
     LateTrade,
 )
 from tickfloor.traders.clock import MINUTE_NS, time_of
+from tickfloor.traders.cohort import Moment
 from tickfloor.traders.evaluate import Value
 from tickfloor.traders.forming_fields import FormingFields
 from tickfloor.traders.frames import Frames
-from tickfloor.traders.groups import Moment
 from tickfloor.traders.lane import Lane
 from tickfloor.traders.lane_program import LaneProgram
 from tickfloor.traders.language.vocabulary import Input, MarketColumn

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
 from tickfloor.contracts.intervals import Interval
+from tickfloor.traders.cohort import Cohort, Moment, Occasion
 from tickfloor.traders.columns import Columns
-from tickfloor.traders.groups import Group, Moment, Occasion
 from tickfloor.traders.lane_program import LaneProgram
 from tickfloor.traders.lane_watch import LaneWatch
 from tickfloor.traders.language.nodes import Clock, Elsewhere, Formula, IndicatorValue, Market, NumberNode
@@ -45,25 +45,25 @@ class Layout:
 
     def __init__(
         self,
-        groups: Collection[Group],
+        cohorts: Collection[Cohort],
         columns: Columns,
         indexes: Mapping[Moment, RuleIndex],
         read_elsewhere: Iterable[NumberNode] = (),
     ) -> None:
-        self._groups = groups
+        self._cohorts = cohorts
         self.tally: defaultdict[Occasion, int] = defaultdict(int)
         self.width = columns.width
         needed = dict.fromkeys(read_elsewhere)
-        for group in groups:
-            needed.update(dict.fromkeys(group.columns))
+        for cohort in cohorts:
+            needed.update(dict.fromkeys(cohort.columns))
         self._columns = columns
         self._needed = columns.ordered(needed)
         self.chains_of_slots: list[tuple[int, ...]] = [()] * columns.width
         for column in self._needed:
             self.chains_of_slots[columns.slot(column)] = columns.chain(column)
-        moments = sorted({moment for group in groups for moment in group.places if moment is not None})
-        self.per_tick = Part(None, groups, indexes[None])
-        self.at_close = {interval: Part(interval, groups, indexes[interval]) for interval in moments}
+        moments = sorted({moment for cohort in cohorts for moment in cohort.places if moment is not None})
+        self.per_tick = Part(None, cohorts, indexes[None])
+        self.at_close = {interval: Part(interval, cohorts, indexes[interval]) for interval in moments}
         self.parts: dict[Moment, Part] = {None: self.per_tick}
         for interval, part in self.at_close.items():
             self.parts[interval] = part
@@ -125,20 +125,20 @@ class Layout:
         return LaneWatch(range(len(self.chains)), self.chains, self.per_tick)
 
     def settle(self) -> int:
-        """Give the tally to the groups and return how many decisions of rules it means."""
+        """Give the tally to the cohorts and return how many decisions of rules it means."""
         decisions = 0
         for occasion, count in self.tally.items():
             moment, inputs = occasion
             decisions += count * (self.per_tick.counts[inputs] if moment is None else self.parts[moment].count)
-            for group in self._groups:
-                group.tally[occasion] += count
+            for cohort in self._cohorts:
+                cohort.tally[occasion] += count
         self.tally.clear()
         return decisions
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """All these traders, in order of name."""
-        return tuple(sorted(name for group in self._groups for name in group.names()))
+        return tuple(sorted(name for cohort in self._cohorts for name in cohort.names()))
 
     @cached_property
     def alone(self) -> dict[Interval, int]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
+from tickfloor.traders.cohort import Cohort, Moment
 from tickfloor.traders.evaluate import Frame
-from tickfloor.traders.groups import Group, Moment
 from tickfloor.traders.matching.comparisons import Comparing
 from tickfloor.traders.matching.index import RuleIndex, Watched
 from tickfloor.traders.matching.thresholds import Thresholds
@@ -40,14 +40,14 @@ class Part:
 
     __slots__ = ("comparing", "count", "counts", "index", "moment", "places", "thresholds")
 
-    def __init__(self, moment: Moment, groups: Collection[Group], index: RuleIndex) -> None:
+    def __init__(self, moment: Moment, cohorts: Collection[Cohort], index: RuleIndex) -> None:
         self.index = index
         self.moment = moment
         self.places = 0
         found: dict[Watched, None] = {}
-        for group in groups:
-            self.places |= group.places.get(moment, 0)
-            found.update(dict.fromkeys(group.watched.get(moment, ())))
+        for cohort in cohorts:
+            self.places |= cohort.places.get(moment, 0)
+            found.update(dict.fromkeys(cohort.watched.get(moment, ())))
         self.count = self.places.bit_count()
         self.counts = _Counts(index, self.places)
         self.thresholds = [each for each in found if isinstance(each, Thresholds)]

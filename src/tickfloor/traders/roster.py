@@ -8,9 +8,9 @@ import msgspec
 
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.traders import TraderSpec
+from tickfloor.traders.cohort import Choice, Cohort, Moment, choice_of, moment_of
 from tickfloor.traders.columns import Columns
 from tickfloor.traders.evaluate import Value, value_of
-from tickfloor.traders.groups import Choice, Group, Moment, choice_of, moment_of
 from tickfloor.traders.language.nodes import Comparison, Elsewhere, NumberNode
 from tickfloor.traders.language.plan import Plan
 from tickfloor.traders.layout import Layout
@@ -32,11 +32,11 @@ class Change(NamedTuple):
     references: set[str]
     gone: dict[Moment, tuple[int, list[str]]]
 
-    def concerns(self, instrument: Instrument, groups: Mapping[Choice, Group]) -> bool:
+    def concerns(self, instrument: Instrument, cohorts: Mapping[Choice, Cohort]) -> bool:
         """Return whether anything is different for an instrument."""
         if instrument.symbol in self.references or instrument.key in self.references:
             return True
-        return any(choice not in groups or groups[choice].applies_to(instrument) for choice in self.choices)
+        return any(choice not in cohorts or cohorts[choice].applies_to(instrument) for choice in self.choices)
 
 
 class Tally(NamedTuple):
@@ -67,19 +67,19 @@ class Roster:
 
     Attributes:
         rules: by name.
-        groups: the traders by their choice of instruments.
+        cohorts: the traders by their choice of instruments.
     """
 
     def __init__(self) -> None:
         self.rules: dict[str, Rule] = {}
-        self.groups: dict[Choice, Group] = {}
+        self.cohorts: dict[Choice, Cohort] = {}
         self._columns = Columns()
         self._indexes: dict[Moment, RuleIndex] = {None: RuleIndex(self._columns)}
         self._references: dict[str, Counter[NumberNode]] = {}
         """by the symbol or key of an instrument, the columns that are read from elsewhere"""
         self._watchers: dict[str, Watcher] = {}
         self._layouts: dict[tuple[tuple[Choice, ...], tuple[str, ...]], Layout] = {}
-        """by the groups that apply and the names under which columns are read from elsewhere"""
+        """by the cohorts that apply and the names under which columns are read from elsewhere"""
         self._names: frozenset[str] | None = frozenset()
         self._decisions = 0
 
@@ -123,31 +123,31 @@ class Roster:
         for moment, rules in by_moment.items():
             index = self._indexes.setdefault(moment, RuleIndex(self._columns))
             if index.add(rules):
-                for choice, group in self.groups.items():
-                    if group.watch_anew(moment, index):
+                for choice, cohort in self.cohorts.items():
+                    if cohort.watch_anew(moment, index):
                         change.choices.add(choice)
             for rule in rules:
-                group = self._group(rule.spec, change)
-                group.add(rule, index)
-                rule.decided_before = group.decided(rule)
+                cohort = self._cohort(rule.spec, change)
+                cohort.add(rule, index)
+                rule.decided_before = cohort.decided(rule)
         self._names = None
         self._forget_layouts(change)
         return change
 
-    def _group(self, spec: TraderSpec, change: Change) -> Group:
+    def _cohort(self, spec: TraderSpec, change: Change) -> Cohort:
         choice = choice_of(spec)
         change.choices.add(choice)
-        group = self.groups.get(choice)
-        if group is None:
-            group = self.groups[choice] = Group(spec)
-        return group
+        cohort = self.cohorts.get(choice)
+        if cohort is None:
+            cohort = self.cohorts[choice] = Cohort(spec)
+        return cohort
 
     def _take_out(self, gone: Collection[str], change: Change) -> None:
         by_moment: dict[Moment, list[str]] = {}
         for name in gone:
             rule = self.rules.pop(name)
             moment = moment_of(rule)
-            self._group(rule.spec, change).remove(rule, self._indexes[moment])
+            self._cohort(rule.spec, change).remove(rule, self._indexes[moment])
             by_moment.setdefault(moment, []).append(name)
             self._release(rule.plan.columns, rule.plan.elsewhere, change)
         self._drop_empty(change)
@@ -178,8 +178,8 @@ class Roster:
 
     def _drop_empty(self, change: Change) -> None:
         for choice in change.choices:
-            if choice in self.groups and not self.groups[choice]:
-                del self.groups[choice]
+            if choice in self.cohorts and not self.cohorts[choice]:
+                del self.cohorts[choice]
 
     def _forget_layouts(self, change: Change) -> None:
         self._layouts = {
@@ -204,7 +204,7 @@ class Roster:
         """Return what a trader has done, here and where it was before."""
         self._settle(self._layouts.values())
         rule = self.rules[name]
-        decided = self.groups[choice_of(rule.spec)].decided(rule) - rule.decided_before
+        decided = self.cohorts[choice_of(rule.spec)].decided(rule) - rule.decided_before
         return Tally(decided, rule.matches, rule.signals)
 
     def work(self, name: str) -> float:
@@ -221,7 +221,7 @@ class Roster:
         self._settle(self._layouts.values())
         for name, (decided, matches, signals) in tallies.items():
             rule = self.rules[name]
-            rule.decided_before = self.groups[choice_of(rule.spec)].decided(rule) - decided
+            rule.decided_before = self.cohorts[choice_of(rule.spec)].decided(rule) - decided
             rule.matches, rule.signals = matches, signals
 
     # Those who only look
@@ -237,7 +237,7 @@ class Roster:
         needed = tuple(dict.fromkeys(column for plan in plans.values() for column in plan.columns))
         elsewhere = {column: read for plan in plans.values() for column, read in plan.elsewhere.items()}
         self._acquire(needed, elsewhere, change)
-        self._group(spec, change).read(needed)
+        self._cohort(spec, change).read(needed)
         before = self._watchers.pop(spec.name, None)
         values = {}
         for name, plan in plans.items():
@@ -261,7 +261,7 @@ class Roster:
         return change
 
     def _let_go(self, watcher: Watcher, change: Change) -> None:
-        self.groups[watcher.choice].read_no_more(watcher.columns)
+        self.cohorts[watcher.choice].read_no_more(watcher.columns)
         change.choices.add(watcher.choice)
         self._release(watcher.columns, watcher.elsewhere, change)
         self._drop_empty(change)
@@ -274,15 +274,15 @@ class Roster:
 
     def layout(self, instrument: Instrument) -> Layout | None:
         """Return what has to be done for an instrument; None if nobody looks at it."""
-        fitting = tuple(choice for choice, group in self.groups.items() if group.applies_to(instrument))
+        fitting = tuple(choice for choice, cohort in self.cohorts.items() if cohort.applies_to(instrument))
         names = tuple(name for name in (instrument.symbol, instrument.key) if name in self._references)
         if not fitting and not names:
             return None
         layout = self._layouts.get((fitting, names))
         if layout is None:
-            groups = [self.groups[choice] for choice in fitting]
+            cohorts = [self.cohorts[choice] for choice in fitting]
             read = [column for name in names for column in self._references[name]]
-            layout = self._layouts[fitting, names] = Layout(groups, self._columns, self._indexes, read)
+            layout = self._layouts[fitting, names] = Layout(cohorts, self._columns, self._indexes, read)
         return layout
 
 

@@ -16,6 +16,10 @@ from tickfloor.traders.language.vocabulary import WRITTEN, MarketColumn
 
 ArithmeticOperator = Literal["+", "-", "*", "/", "%", "**"]
 ComparisonOperator = Literal["<", "<=", ">", ">=", "==", "!="]
+MIRRORED: dict[ComparisonOperator, ComparisonOperator] = {
+    "<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!=",
+}  # fmt: skip
+"""What a comparison becomes when its sides change places."""
 
 
 @dataclass(frozen=True, slots=True)

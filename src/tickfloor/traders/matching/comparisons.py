@@ -8,6 +8,7 @@ from tickfloor.traders.columns import Columns
 from tickfloor.traders.evaluate import Slots, Test, Value, test_of, value_of
 from tickfloor.traders.frames import Frames
 from tickfloor.traders.language.nodes import (
+    MIRRORED,
     Arithmetic,
     Column,
     Comparison,
@@ -19,7 +20,6 @@ from tickfloor.traders.language.nodes import (
     columns_of,
 )
 from tickfloor.traders.matching.reading import reading
-from tickfloor.traders.matching.regions import MIRRORED
 from tickfloor.traders.reach import HUGE, Reach, reach_of, times
 from tickfloor.traders.rule import Rule
 

@@ -2,14 +2,12 @@
 
 from math import inf, nextafter
 
-from tickfloor.traders.language.nodes import Atom, Column, Comparison, Number, QualityIs
+from tickfloor.traders.language.nodes import MIRRORED, Atom, Column, Comparison, Number, QualityIs
 
 Region = tuple[float, float]
 """From a value, included, to another, not included."""
 
 EVERYWHERE: Region = (-inf, inf)
-
-MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 def threshold(atom: Atom) -> tuple[Column, list[Region]] | None:

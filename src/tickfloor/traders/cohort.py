@@ -34,7 +34,7 @@ def moment_of(rule: Rule) -> Moment:
     return rule.plan.interval if rule.at_close else None
 
 
-class Group:
+class Cohort:
     """The traders with the same choice of instruments.
 
     Attributes:
