@@ -22,8 +22,8 @@ from benchmarks.engine_talib import Handles
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.records import RECORD, Kind
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.traders.engine import Engine
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.engine.engine import Engine
+from tickfloor.traders.state.resync import InstrumentView
 
 Columns = NDArray[np.float64]
 

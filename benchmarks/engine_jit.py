@@ -16,7 +16,7 @@ from benchmarks.engine_rules import Rules
 from benchmarks.engine_talib import FIELDS, Tick
 from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.records import Kind
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.state.resync import InstrumentView
 
 numba: Any = importlib.import_module("numba")
 

@@ -26,7 +26,7 @@ from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import RECORD, Side
 from tickfloor.feeds.publisher import MINUTE_NS, MarketPublisher
 from tickfloor.market.bars import CLOSE, VOLUME, FormingBars
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.state.resync import InstrumentView
 
 DATA: Final = Path(os.environ.get("TICKFLOOR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 """Beside the repository, as the tests have it."""

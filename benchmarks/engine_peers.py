@@ -18,7 +18,7 @@ from benchmarks.engine_talib import FIELDS, Column, FormingFour, Handles, Tick
 from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Kind, Side
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.state.resync import InstrumentView
 
 _TRADE, _BAR_CLOSE, _BUY = int(Kind.TRADE), int(Kind.BAR_CLOSE), int(Side.BUY)
 _NONE: Final[tuple[int, ...]] = ()

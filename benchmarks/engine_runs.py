@@ -16,7 +16,7 @@ from benchmarks.engine_rules import MINUTES, Rules, rules
 from benchmarks.engine_talib import Tick, ticks
 from benchmarks.harness import Measure
 from tickfloor.contracts.records import RECORD_BYTES, Kind
-from tickfloor.traders.engine import Engine
+from tickfloor.traders.engine.engine import Engine
 
 T = TypeVar("T")
 Nanoseconds = NDArray[np.int64]

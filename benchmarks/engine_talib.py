@@ -16,7 +16,7 @@ from tickfloor.contracts.bars import BAR_WORDS, Bar, BarField
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import RECORD
 from tickfloor.market.bars import TRADES, add_trade, bar_of_trade, start_of
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.state.resync import InstrumentView
 
 HANDLES: Final[dict[str, Callable[..., Any]]] = {
     "sma": stream.SMA, "ema": stream.EMA, "rsi": stream.RSI, "atr": stream.ATR, "highest": stream.MAX,

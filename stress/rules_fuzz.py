@@ -26,7 +26,7 @@ from stress.outcomes import Outcome, Tally, Verdict
 from tickfloor.contracts.errors import RuleError
 from tickfloor.contracts.records import RECORD
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.traders.engine import Engine
+from tickfloor.traders.engine.engine import Engine
 from tickfloor.traders.language.errors import render
 from tickfloor.traders.language.plan import Plan, plan
 

@@ -7,8 +7,8 @@ from tickfloor.contracts.intervals import BY_LABEL, Interval
 from tickfloor.contracts.records import RECORD, Flag, Kind, Quality, Side, StatsPart
 from tickfloor.contracts.signals import Signal
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.traders.checkpoint import DECODER, INSTRUMENT_DECODER, InstrumentCheckpoint
-from tickfloor.traders.engine import Engine
+from tickfloor.traders.engine.engine import Engine
+from tickfloor.traders.state.checkpoint import DECODER, INSTRUMENT_DECODER, InstrumentCheckpoint
 
 MIDNIGHT_MS = 1_699_920_000_000
 MORE, LATE = int(Flag.MORE), int(Flag.LATE)

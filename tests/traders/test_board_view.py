@@ -21,10 +21,10 @@ from tickfloor.contracts.bars import BarField
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import RECORD, Quality
-from tickfloor.traders.board_view import PATIENCE_SECONDS, views_of
-from tickfloor.traders.checkpoint import LaneState
-from tickfloor.traders.engine import Engine
+from tickfloor.traders.engine.engine import Engine
 from tickfloor.traders.language.vocabulary import MARKET_COLUMNS
+from tickfloor.traders.state.board_view import PATIENCE_SECONDS, views_of
+from tickfloor.traders.state.checkpoint import LaneState
 
 DEPTH = 500
 

@@ -11,8 +11,8 @@ from tests.traders.tapes import Tape, brief, engine, saved_instruments, trader
 from tickfloor.contracts.errors import CheckpointError, RuleError
 from tickfloor.contracts.records import Kind
 from tickfloor.contracts.signals import signal_id
-from tickfloor.traders.checkpoint import LANE_DECODER
-from tickfloor.traders.lane import FRAMES
+from tickfloor.traders.columns.lane import FRAMES
+from tickfloor.traders.state.checkpoint import LANE_DECODER
 
 CASES = json.loads((Path(__file__).parents[1] / "cases/rules.json").read_text())["decisions"]
 

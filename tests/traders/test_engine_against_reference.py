@@ -9,7 +9,7 @@ from tests.traders.reference import Reference
 from tests.traders.streams import describe, specs, tape
 from tests.traders.tapes import brief, engine, saved_instruments, trader
 from tickfloor.contracts.records import RECORD
-from tickfloor.traders.checkpoint import DECODER, ENCODER
+from tickfloor.traders.state.checkpoint import DECODER, ENCODER
 
 seeds = st.integers(0, 2**32)
 pace = st.sampled_from([20_000, 90_000, 240_000])

@@ -18,8 +18,8 @@ from tests.traders.test_resync import Board
 from tickfloor.contracts.errors import RuleError
 from tickfloor.contracts.records import RECORD
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.traders import instrument_state
-from tickfloor.traders.watch import Watch
+from tickfloor.traders.engine import instrument_state
+from tickfloor.traders.engine.watch import Watch
 
 seeds = st.integers(0, 2**32)
 

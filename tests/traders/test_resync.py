@@ -12,7 +12,7 @@ from tests.traders.tapes import Tape, brief, engine, trader
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import RECORD, Flag, Kind, Quality, Side, StatsPart
 from tickfloor.market.bars import FormingBars
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.state.resync import InstrumentView
 
 seeds = st.integers(0, 2**32)
 

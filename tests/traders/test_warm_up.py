@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tests.traders.streams import describe
 from tests.traders.tapes import Tape, brief, trader
 from tickfloor.contracts.intervals import Interval
-from tickfloor.contracts.records import RECORD, Kind, Side
+from tickfloor.contracts.records import RECORD, Flag, Kind, Side
 from tickfloor.market.bars import START_MS, FormingBars
-from tickfloor.traders.engine import Engine
+from tickfloor.traders.engine.engine import Engine
 
 RULES = {
     "oversold": "rsi(3) < 45",
@@ -47,6 +47,11 @@ def minutes(found: list[int]) -> list[bytes]:
     return tape.records
 
 
+def decides_closes(record: bytes) -> bool:
+    unpacked = RECORD.unpack(record)
+    return unpacked[4] == Kind.BAR_CLOSE and not unpacked[6] & Flag.MORE
+
+
 def signals_from(made: Engine, records: list[bytes], kept: KeptBars | None = None):
     given = []
     for record in records:
@@ -71,7 +76,8 @@ def test_a_trader_that_comes_later_sees_what_one_that_was_there_sees(found, afte
     whole.add(late)
     whole.process(b"".join(records[:cut]))
     # What is true already is news to the one that came, and to the other not.
-    skipped = next((at for at in range(cut, len(records)) if RECORD.unpack(records[at])[4] == Kind.BAR_CLOSE), cut)
+    ends = (at for at in range(cut, len(records)) if decides_closes(records[at]))
+    skipped = next(ends, len(records) - 1)
     signals_from(made, records[cut : skipped + 1], kept)
     signals_from(whole, records[cut : skipped + 1])
     matching = {engine: frozenset(engine.run(["t"]).matches) for engine in (made, whole)}

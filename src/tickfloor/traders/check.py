@@ -6,9 +6,9 @@ from tickfloor.contracts.commands import RuleProblem, TradersChecked
 from tickfloor.contracts.errors import RuleError
 from tickfloor.contracts.intervals import BY_LABEL
 from tickfloor.contracts.traders import TraderSpec, trader_number
+from tickfloor.traders.engine.roster import as_rule
 from tickfloor.traders.language.plan import columns
 from tickfloor.traders.plans import planned
-from tickfloor.traders.roster import as_rule
 from tickfloor.traders.strategies.declared import Declared
 from tickfloor.traders.strategies.errors import StrategyError
 from tickfloor.traders.strategies.loader import LoadedStrategy

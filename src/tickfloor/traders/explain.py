@@ -9,7 +9,7 @@ import numpy as np
 
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.indicators.catalogue import INDICATORS
-from tickfloor.traders.evaluate import Frame, column_value, test_of
+from tickfloor.traders.columns.evaluate import Frame, column_value, test_of
 from tickfloor.traders.history.known import bars_until_known, random_columns
 from tickfloor.traders.language.nodes import (
     Arithmetic,

@@ -6,9 +6,9 @@ from tickfloor.contracts.errors import CheckpointError, TickfloorError
 from tickfloor.contracts.records import RECORD, RECORD_BYTES, Kind
 from tickfloor.contracts.signals import Signal
 from tickfloor.contracts.traders import TraderSet, TradersHeld, TraderSpec
-from tickfloor.traders.engine import Engine
+from tickfloor.traders.engine.engine import Engine
 from tickfloor.traders.plans import TradersRefusedError, plans_of
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.state.resync import InstrumentView
 from tickfloor.traders.strategies.errors import StrategyError
 from tickfloor.traders.strategies.host import StrategyHost
 from tickfloor.traders.strategies.statistics import StrategyState

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tickfloor.contracts.commands import Measure, OwnRuleReport, StrategyReport, TraderReport
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.traders.engine import Engine
+from tickfloor.traders.engine.engine import Engine
 from tickfloor.traders.strategies.host import StrategyHost
 from tickfloor.traders.strategies.statistics import StrategyStatistics
 

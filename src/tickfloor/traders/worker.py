@@ -39,13 +39,13 @@ from tickfloor.contracts.record_messages import takes_messages
 from tickfloor.contracts.settings import TraderSettings, WorkerSettings
 from tickfloor.contracts.traders import TradersHeld
 from tickfloor.traders import plans
-from tickfloor.traders.board_view import views_of
 from tickfloor.traders.check import check_traders
-from tickfloor.traders.engine import Engine
+from tickfloor.traders.engine.engine import Engine
 from tickfloor.traders.group import TraderGroup
 from tickfloor.traders.keeper import StateKeeper, read_saved
 from tickfloor.traders.outlet import SignalOutlet
 from tickfloor.traders.record_messages import MessageArrival, RecordMessages
+from tickfloor.traders.state.board_view import views_of
 from tickfloor.traders.strategies.host import StrategyHost
 from tickfloor.traders.surveys import Surveys
 from tickfloor.worker.checkpoint import Checkpoint

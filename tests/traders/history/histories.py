@@ -12,7 +12,7 @@ from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import RECORD, Kind, Side
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.market.bars import FormingBars
-from tickfloor.traders.engine import Engine
+from tickfloor.traders.engine.engine import Engine
 from tickfloor.traders.history.bars import FIELDS, BarHistory
 from tickfloor.traders.history.trade_tape import Trade, TradeTape
 

@@ -21,7 +21,7 @@ from tickfloor.traders.language.functions import SIGNATURES, example
 from tickfloor.traders.language.nodes import Market
 from tickfloor.traders.language.vocabulary import RUNS
 from tickfloor.traders.plans import planned
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.state.resync import InstrumentView
 
 seeds = st.integers(0, 2**32)
 

@@ -14,7 +14,7 @@ from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Kind, Side
 from tickfloor.contracts.signals import signal_id
 from tickfloor.contracts.traders import TraderSpec, code_digest
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.state.resync import InstrumentView
 from tickfloor.traders.strategies.errors import StrategyError
 from tickfloor.traders.strategies.statistics import StrategyState
 from tickfloor.traders.strategies.strategy import Strategy, StrategyContext

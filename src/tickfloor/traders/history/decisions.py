@@ -7,12 +7,12 @@ import numpy as np
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.indicators.protocol import Values
-from tickfloor.traders.checkpoint import NEVER
 from tickfloor.traders.history.bars import Times
 from tickfloor.traders.history.columns import Bools, HistoryColumns
 from tickfloor.traders.history.errors import HistoryError
 from tickfloor.traders.language.plan import Plan
 from tickfloor.traders.plans import planned
+from tickfloor.traders.state.checkpoint import NEVER
 
 
 @dataclass(frozen=True, slots=True)

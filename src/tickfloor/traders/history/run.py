@@ -12,7 +12,7 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import BY_LABEL
 from tickfloor.contracts.records import Side
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.traders.engine import Engine
+from tickfloor.traders.engine.engine import Engine
 from tickfloor.traders.history.columns import HistoryColumns
 from tickfloor.traders.history.decisions import decided, shown
 from tickfloor.traders.history.errors import OtherInstrumentError

@@ -4,9 +4,10 @@ from math import inf
 from typing import NamedTuple
 
 from tickfloor.indicators.protocol import LIMIT
-from tickfloor.traders.columns import Columns
-from tickfloor.traders.evaluate import Slots, Test, Value, test_of, value_of
-from tickfloor.traders.frames import Frames
+from tickfloor.traders.columns.evaluate import Slots, Test, Value, test_of, value_of
+from tickfloor.traders.columns.frames import Frames
+from tickfloor.traders.columns.reach import HUGE, Reach, reach_of, times
+from tickfloor.traders.columns.slots import Columns
 from tickfloor.traders.language.nodes import (
     MIRRORED,
     Arithmetic,
@@ -20,8 +21,7 @@ from tickfloor.traders.language.nodes import (
     columns_of,
 )
 from tickfloor.traders.matching.reading import reading
-from tickfloor.traders.reach import HUGE, Reach, reach_of, times
-from tickfloor.traders.rule import Rule
+from tickfloor.traders.matching.rule import Rule
 
 Distance = tuple[float, float, float]
 """How far an answer is from changing, and how far what it compares moves with price and volume."""

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from tickfloor.contracts.intervals import Interval
-from tickfloor.traders.columns import Columns
+from tickfloor.traders.columns.slots import Columns
 from tickfloor.traders.language.nodes import All, Any, Atom, Clock, Column, Condition
 from tickfloor.traders.language.vocabulary import Input
 from tickfloor.traders.matching.comparisons import Comparing
 from tickfloor.traders.matching.regions import EVERYWHERE, Region, elsewhere, threshold
+from tickfloor.traders.matching.rule import Rule
 from tickfloor.traders.matching.thresholds import Thresholds
-from tickfloor.traders.rule import Rule
 
 _FEWEST_PLACES = 256
 _PLANES = 4

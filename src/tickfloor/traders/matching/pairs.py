@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickfloor.indicators.protocol import LIMIT, NAN
-from tickfloor.traders.frames import Frames
+from tickfloor.traders.columns.frames import Frames
+from tickfloor.traders.columns.reach import HUGE
 from tickfloor.traders.matching.comparisons import Comparing
-from tickfloor.traders.reach import HUGE
 
 _ROUNDING = 1e-9
 _OPERATORS = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}

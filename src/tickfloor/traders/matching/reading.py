@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tickfloor.contracts.intervals import Interval
-from tickfloor.traders.columns import Columns
+from tickfloor.traders.columns.slots import Columns
 from tickfloor.traders.language.nodes import Clock, Column, Elsewhere, Market, NumberNode, operands
 from tickfloor.traders.language.plan import interval_of
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import inf
 from operator import itemgetter
 
-from tickfloor.traders.columns import Columns
+from tickfloor.traders.columns.slots import Columns
 from tickfloor.traders.language.nodes import Column
 from tickfloor.traders.matching.reading import reading
 from tickfloor.traders.matching.regions import Region

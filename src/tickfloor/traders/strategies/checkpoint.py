@@ -4,7 +4,7 @@ import msgspec
 
 from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.errors import CheckpointError
-from tickfloor.traders.checkpoint import LateTrade
+from tickfloor.traders.state.checkpoint import LateTrade
 
 VERSION = 1
 """Grows when the meaning of the fields below changes."""

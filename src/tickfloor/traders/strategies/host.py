@@ -15,8 +15,8 @@ from tickfloor.contracts.records import RECORD, RECORD_BYTES, Flag, Kind, Side
 from tickfloor.contracts.signals import Signal
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.indicators.protocol import LIMIT, NAN
-from tickfloor.traders.checkpoint import LateTrade
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.state.checkpoint import LateTrade
+from tickfloor.traders.state.resync import InstrumentView
 from tickfloor.traders.strategies.audience import Audience
 from tickfloor.traders.strategies.budget import OWN_CLOCKS, Clocks
 from tickfloor.traders.strategies.checkpoint import ENCODER, VERSION, BarsCheckpoint, HostCheckpoint, decoded

@@ -3,9 +3,9 @@
 from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.intervals import Interval
 from tickfloor.market.bars import START_MS, FormingBars
-from tickfloor.traders.checkpoint import NEVER, LateTrade
-from tickfloor.traders.late_trades import add_to_forming, note_revised
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.columns.late_trades import add_to_forming, note_revised
+from tickfloor.traders.state.checkpoint import NEVER, LateTrade
+from tickfloor.traders.state.resync import InstrumentView
 from tickfloor.traders.strategies.checkpoint import BarsCheckpoint
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from tickfloor.traders.engine.part import Part
 from tickfloor.traders.matching.comparisons import Comparing
 from tickfloor.traders.matching.pairs import Pairs
-from tickfloor.traders.part import Part
 
 _FEW = 16
 """Comparisons of two columns that are looked at one by one: more are, all at once."""

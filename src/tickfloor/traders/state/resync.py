@@ -9,8 +9,8 @@ from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Quality
 from tickfloor.indicators.protocol import NAN
 from tickfloor.market.bars import START_MS
-from tickfloor.traders.checkpoint import NEVER, ClosedBars, EventState, InstrumentCheckpoint
 from tickfloor.traders.language.vocabulary import MarketColumn
+from tickfloor.traders.state.checkpoint import NEVER, ClosedBars, EventState, InstrumentCheckpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from tickfloor.contracts.intervals import Interval
 from tickfloor.market.bars import LONGER, FormingBars, start_of
-from tickfloor.traders.checkpoint import LateTrade
+from tickfloor.traders.state.checkpoint import LateTrade
 
 
 def note_revised(closed_until_ms: list[int], interval: Interval, late: LateTrade) -> None:

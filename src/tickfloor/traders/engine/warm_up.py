@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Sequence
 
 from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.intervals import Interval
-from tickfloor.traders.checkpoint import LaneState
-from tickfloor.traders.frames import Frames
-from tickfloor.traders.lane import Lane
-from tickfloor.traders.layout import Layout
-from tickfloor.traders.merge import merged_lanes
+from tickfloor.traders.columns.frames import Frames
+from tickfloor.traders.columns.lane import Lane
+from tickfloor.traders.engine.layout import Layout
+from tickfloor.traders.state.checkpoint import LaneState
+from tickfloor.traders.state.merge import merged_lanes
 
 History = Callable[[int, Interval], Sequence[Bar]]
 """Gives the closed bars of a row's instrument that are kept, oldest first."""

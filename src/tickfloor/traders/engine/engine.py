@@ -15,7 +15,17 @@ from tickfloor.contracts.records import RECORD, Flag, Kind, StatsPart
 from tickfloor.contracts.signals import Signal, signal_id
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.indicators.protocol import NAN
-from tickfloor.traders.checkpoint import (
+from tickfloor.traders.engine.cohort import Moment
+from tickfloor.traders.engine.instrument_state import InstrumentState, Surroundings
+from tickfloor.traders.engine.layout import Layout
+from tickfloor.traders.engine.matches_now import MatchesNow, by_trader
+from tickfloor.traders.engine.roster import Change, Roster, Tally
+from tickfloor.traders.engine.volume_ranks import VolumeRanks
+from tickfloor.traders.engine.warm_up import History, no_history
+from tickfloor.traders.language.plan import Plan, interval_of
+from tickfloor.traders.matching.rule import Rule
+from tickfloor.traders.plans import TradersRefusedError, planned, plans_of
+from tickfloor.traders.state.checkpoint import (
     DECODER,
     ENCODER,
     TRADERS_DECODER,
@@ -23,20 +33,10 @@ from tickfloor.traders.checkpoint import (
     EngineCheckpoint,
     TraderIdentity,
 )
-from tickfloor.traders.cohort import Moment
-from tickfloor.traders.instrument_state import InstrumentState, Surroundings
-from tickfloor.traders.language.plan import Plan, interval_of
-from tickfloor.traders.layout import Layout
-from tickfloor.traders.matches_now import MatchesNow, by_trader
-from tickfloor.traders.plans import TradersRefusedError, planned, plans_of
-from tickfloor.traders.resync import Carried, InstrumentView, resynchronised
-from tickfloor.traders.roster import Change, Roster, Tally
-from tickfloor.traders.rule import Rule
-from tickfloor.traders.saved import SavedInstrument
+from tickfloor.traders.state.resync import Carried, InstrumentView, resynchronised
+from tickfloor.traders.state.saved import SavedInstrument
 from tickfloor.traders.statistics import Counters, EngineStatistics
 from tickfloor.traders.tape_order import end_of
-from tickfloor.traders.volume_ranks import VolumeRanks
-from tickfloor.traders.warm_up import History, no_history
 
 _CLOCK = int(Kind.CLOCK)
 _STATS = int(Kind.STATS)

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from tickfloor.contracts.errors import CheckpointError
 from tickfloor.indicators.protocol import NAN
-from tickfloor.traders.checkpoint import ENCODER, LANE_DECODER, InstrumentCheckpoint, InstrumentHead, LaneState
+from tickfloor.traders.state.checkpoint import ENCODER, LANE_DECODER, InstrumentCheckpoint, InstrumentHead, LaneState
 
 
 def limit(state: InstrumentCheckpoint, known: Collection[str]) -> None:

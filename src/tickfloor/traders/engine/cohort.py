@@ -9,7 +9,7 @@ from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.traders.language.nodes import NumberNode
 from tickfloor.traders.matching.index import RuleIndex, Watched
-from tickfloor.traders.rule import Rule
+from tickfloor.traders.matching.rule import Rule
 
 Key = TypeVar("Key")
 Moment = Interval | None

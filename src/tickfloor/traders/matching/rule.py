@@ -1,7 +1,7 @@
 """One trader as the engine holds it: its spec, its plan, and where its columns lie."""
 
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.traders.columns import Columns
+from tickfloor.traders.columns.slots import Columns
 from tickfloor.traders.language.nodes import NumberNode
 from tickfloor.traders.language.plan import Plan
 

@@ -11,7 +11,7 @@ from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Quality
 from tickfloor.market.bars import LONGER
-from tickfloor.traders.resync import InstrumentView
+from tickfloor.traders.state.resync import InstrumentView
 
 PATIENCE_SECONDS = 0.5
 """How long, in all, instruments whose bars are ahead of their row are looked at again, after the first look at all."""

@@ -12,7 +12,21 @@ from tickfloor.contracts.intervals import LABELS, Interval
 from tickfloor.contracts.records import Flag, Kind, Side, StatsPart
 from tickfloor.indicators.protocol import LIMIT, NAN
 from tickfloor.market.bars import CLOSE, OPEN, START_MS, FormingBars, add_trade, start_of
-from tickfloor.traders.checkpoint import (
+from tickfloor.traders.columns.clock import MINUTE_NS, time_of
+from tickfloor.traders.columns.evaluate import Value
+from tickfloor.traders.columns.forming_fields import FormingFields
+from tickfloor.traders.columns.frames import Frames
+from tickfloor.traders.columns.lane import Lane
+from tickfloor.traders.columns.lane_program import LaneProgram
+from tickfloor.traders.columns.late_trades import add_to_forming, note_revised
+from tickfloor.traders.engine.cohort import Moment
+from tickfloor.traders.engine.layout import Layout
+from tickfloor.traders.engine.warm_up import History, warmed
+from tickfloor.traders.engine.watch import Watch
+from tickfloor.traders.language.vocabulary import Input, MarketColumn
+from tickfloor.traders.matching.matches import Matches
+from tickfloor.traders.matching.rule import Rule
+from tickfloor.traders.state.checkpoint import (
     ENCODER,
     LANE_DECODER,
     NEVER,
@@ -21,23 +35,9 @@ from tickfloor.traders.checkpoint import (
     LaneState,
     LateTrade,
 )
-from tickfloor.traders.clock import MINUTE_NS, time_of
-from tickfloor.traders.cohort import Moment
-from tickfloor.traders.evaluate import Value
-from tickfloor.traders.forming_fields import FormingFields
-from tickfloor.traders.frames import Frames
-from tickfloor.traders.lane import Lane
-from tickfloor.traders.lane_program import LaneProgram
-from tickfloor.traders.language.vocabulary import Input, MarketColumn
-from tickfloor.traders.late_trades import add_to_forming, note_revised
-from tickfloor.traders.layout import Layout
-from tickfloor.traders.matching.matches import Matches
-from tickfloor.traders.merge import merged_lanes
-from tickfloor.traders.resync import Carried, unpacked
-from tickfloor.traders.rule import Rule
+from tickfloor.traders.state.merge import merged_lanes
+from tickfloor.traders.state.resync import Carried, unpacked
 from tickfloor.traders.statistics import Counters
-from tickfloor.traders.warm_up import History, warmed
-from tickfloor.traders.watch import Watch
 
 INTERVALS = tuple(Interval)
 

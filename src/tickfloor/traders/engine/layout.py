@@ -5,17 +5,17 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
 from tickfloor.contracts.intervals import Interval
-from tickfloor.traders.cohort import Cohort, Moment, Occasion
-from tickfloor.traders.columns import Columns
-from tickfloor.traders.lane_program import LaneProgram
-from tickfloor.traders.lane_watch import LaneWatch
+from tickfloor.traders.columns.lane_program import LaneProgram
+from tickfloor.traders.columns.reach import Reach, of_leaf, reach_of
+from tickfloor.traders.columns.slots import Columns
+from tickfloor.traders.engine.cohort import Cohort, Moment, Occasion
+from tickfloor.traders.engine.lane_watch import LaneWatch
+from tickfloor.traders.engine.part import Part
 from tickfloor.traders.language.nodes import Clock, Elsewhere, Formula, IndicatorValue, Market, NumberNode
 from tickfloor.traders.language.plan import interval_of
 from tickfloor.traders.language.vocabulary import Input, MarketColumn
 from tickfloor.traders.matching.index import RuleIndex
-from tickfloor.traders.part import Part
-from tickfloor.traders.reach import Reach, of_leaf, reach_of
-from tickfloor.traders.rule import Rule
+from tickfloor.traders.matching.rule import Rule
 
 _OF_TRADES = tuple(int(column) for column in MarketColumn if column.changed_by is Input.TRADE)
 

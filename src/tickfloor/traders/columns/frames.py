@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tickfloor.indicators.protocol import NAN, Indicator
-from tickfloor.traders.evaluate import Frame
-from tickfloor.traders.reach import Reach, times
+from tickfloor.traders.columns.evaluate import Frame
+from tickfloor.traders.columns.reach import Reach, times
 
 Function = Callable[[Any], float]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from tickfloor.traders.cohort import Cohort, Moment
-from tickfloor.traders.evaluate import Frame
+from tickfloor.traders.columns.evaluate import Frame
+from tickfloor.traders.engine.cohort import Cohort, Moment
 from tickfloor.traders.matching.comparisons import Comparing
 from tickfloor.traders.matching.index import RuleIndex, Watched
 from tickfloor.traders.matching.thresholds import Thresholds

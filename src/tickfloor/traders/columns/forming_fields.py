@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tickfloor.contracts.bars import BAR_WORDS, Bar
 from tickfloor.market.bars import BUY_VOLUME, CLOSE, HIGH, LOW, VOLUME
-from tickfloor.traders.evaluate import Frame
+from tickfloor.traders.columns.evaluate import Frame
 from tickfloor.traders.language.vocabulary import DELTA
 
 

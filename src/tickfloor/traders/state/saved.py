@@ -6,13 +6,13 @@ from typing import TypeVar
 import msgspec
 
 from tickfloor.contracts.errors import CheckpointError
-from tickfloor.traders.checkpoint import ENCODER, HEAD_DECODER, INSTRUMENT_DECODER, InstrumentCheckpoint
-from tickfloor.traders.merge import check, limit, merged
+from tickfloor.traders.state.checkpoint import ENCODER, HEAD_DECODER, INSTRUMENT_DECODER, InstrumentCheckpoint
+from tickfloor.traders.state.merge import check, limit, merged
 
 T = TypeVar("T")
 
 Part = tuple[frozenset[str], msgspec.Raw]
-"""The traders of whom a packed :class:`~tickfloor.traders.checkpoint.InstrumentCheckpoint` is believed."""
+"""The traders of whom a packed :class:`~tickfloor.traders.state.checkpoint.InstrumentCheckpoint` is believed."""
 
 
 class SavedInstrument:

@@ -8,15 +8,15 @@ import msgspec
 
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.traders.cohort import Choice, Cohort, Moment, choice_of, moment_of
-from tickfloor.traders.columns import Columns
-from tickfloor.traders.evaluate import Value, value_of
+from tickfloor.traders.columns.evaluate import Value, value_of
+from tickfloor.traders.columns.slots import Columns
+from tickfloor.traders.engine.cohort import Choice, Cohort, Moment, choice_of, moment_of
+from tickfloor.traders.engine.layout import Layout
 from tickfloor.traders.language.nodes import Comparison, Elsewhere, NumberNode
 from tickfloor.traders.language.plan import Plan
-from tickfloor.traders.layout import Layout
 from tickfloor.traders.matching.index import RuleIndex
+from tickfloor.traders.matching.rule import Rule
 from tickfloor.traders.plans import planned
-from tickfloor.traders.rule import Rule
 
 
 class Change(NamedTuple):

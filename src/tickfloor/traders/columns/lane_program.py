@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tickfloor.contracts.intervals import Interval
 from tickfloor.indicators.protocol import REVISABLE_BARS
-from tickfloor.traders.columns import Columns
-from tickfloor.traders.evaluate import ColumnValue, column_value
+from tickfloor.traders.columns.evaluate import ColumnValue, column_value
+from tickfloor.traders.columns.slots import Columns
 from tickfloor.traders.language.nodes import BarValue, IndicatorValue, Market, NumberNode, Stood
 from tickfloor.traders.language.plan import key
 from tickfloor.traders.language.vocabulary import BAR_FIELDS

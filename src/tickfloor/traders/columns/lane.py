@@ -9,10 +9,10 @@ from tickfloor.contracts.intervals import Interval
 from tickfloor.indicators.catalogue import INDICATORS
 from tickfloor.indicators.protocol import NAN, REVISABLE_BARS, Indicator
 from tickfloor.market.bars import START_MS, revise, start_of
-from tickfloor.traders.checkpoint import ENCODER, LaneState, LateTrade
-from tickfloor.traders.forming_fields import bar_value
-from tickfloor.traders.frames import FRAME, Frames
-from tickfloor.traders.lane_program import IndicatorStep, LaneProgram, ValueStep
+from tickfloor.traders.columns.forming_fields import bar_value
+from tickfloor.traders.columns.frames import FRAME, Frames
+from tickfloor.traders.columns.lane_program import IndicatorStep, LaneProgram, ValueStep
+from tickfloor.traders.state.checkpoint import ENCODER, LaneState, LateTrade
 
 FRAMES = REVISABLE_BARS + 2
 """Columns at closed bars that are kept: after taking back the most, the last and the one before are still there."""

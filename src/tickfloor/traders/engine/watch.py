@@ -12,11 +12,11 @@ import numpy as np
 
 from tickfloor.contracts.intervals import Interval
 from tickfloor.indicators.protocol import NAN
-from tickfloor.traders.frames import Frames
-from tickfloor.traders.lane_watch import LaneWatch
-from tickfloor.traders.layout import Layout
+from tickfloor.traders.columns.frames import Frames
+from tickfloor.traders.columns.reach import HUGE
+from tickfloor.traders.engine.lane_watch import LaneWatch
+from tickfloor.traders.engine.layout import Layout
 from tickfloor.traders.matching.pairs import Pairs
-from tickfloor.traders.reach import HUGE
 
 _BLOCK = 16
 """Thresholds of so many columns are put together beforehand, so that a change costs little among hundreds."""

@@ -1,0 +1,1 @@
+"""What outlasts an engine: its state as plain data, and the board from which it goes on after a hole."""
