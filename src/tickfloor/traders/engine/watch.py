@@ -33,7 +33,7 @@ class Watch:
     """The bits that one instrument's columns set, kept up to date.
 
     Whatever is watched has a range of prices, and a quantity that may be traded, within which it cannot change:
-    from how far its value lies from the next threshold, and how far it can move (``reach.py``). It is looked at when
+    from how far its value lies from the next threshold, and how far it can move (``columns/reach.py``). It is looked at when
     a trade leaves that. What would be looked at by nearly every trade, or by nearly every one that moves the price,
     is looked at by all of them; what reads a market column, when that changes.
 
@@ -296,7 +296,8 @@ class Watch:
                 self._look_often(place, self._every_trade)
                 return
             self._until[place] = until
-            heappush(self._soonest, (until, place))
+            if until < inf:
+                heappush(self._soonest, (until, place))
         else:
             self._until[place] = inf
         self._lows[place] = price - distance if distance < inf else -inf
