@@ -33,9 +33,9 @@ class Watch:
     """The bits that one instrument's columns set, kept up to date.
 
     Whatever is watched has a range of prices, and a quantity that may be traded, within which it cannot change:
-    from how far its value lies from the next threshold, and how far it can move (``columns/reach.py``). It is looked at when
-    a trade leaves that. What would be looked at by nearly every trade, or by nearly every one that moves the price,
-    is looked at by all of them; what reads a market column, when that changes.
+    from how far its value lies from the next threshold, and how far it can move (``columns/reach.py``). It is looked
+    at when a trade leaves that. What would be looked at by nearly every trade, or by nearly every one that moves the
+    price, is looked at by all of them; what reads a market column, when that changes.
 
     Attributes:
         bits: all bits set, as of the last :meth:`look`.
