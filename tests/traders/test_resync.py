@@ -12,6 +12,8 @@ from tests.traders.tapes import Tape, brief, engine, trader
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import RECORD, Flag, Kind, Quality, Side, StatsPart
 from tickfloor.market.bars import FormingBars
+from tickfloor.traders.language.nodes import Market, Truth, leaves
+from tickfloor.traders.plans import planned
 from tickfloor.traders.state.resync import InstrumentView
 
 seeds = st.integers(0, 2**32)
@@ -61,6 +63,12 @@ class Board:
         }
 
 
+def counts_market(spec) -> bool:
+    """Return whether a counted condition reads a market column: how that stood at past closes no board knows."""
+    counted = [column for column in planned(spec).columns if isinstance(column, Truth)]
+    return any(isinstance(leaf, Market) for column in counted for leaf in leaves(column))
+
+
 def simple_rules(seed: int, count: int):
     """Rules whose state follows from the board alone: no crossings, no market columns within indicators."""
     rules = Rules(Random(seed))
@@ -68,7 +76,7 @@ def simple_rules(seed: int, count: int):
     found = []
     while len(found) < count:
         spec = rules.spec(f"trader-{len(found)}")
-        if spec.when == "tick" and "cross" not in spec.rule:
+        if spec.when == "tick" and "cross" not in spec.rule and not counts_market(spec):
             found.append(spec)
     return found
 
@@ -187,3 +195,16 @@ def test_an_instrument_that_the_board_does_not_have_starts_anew_and_cooldowns_st
     made.resync(4, {0: board.views()[0]})
     assert [signal.instrument for signal in made.process(b"".join(tape.records[4:]))] == ["binance:ETHUSDT"]
     assert made.statistics().cooled_down == 1
+
+
+def test_an_at_close_rule_that_wants_live_data_and_held_all_along_is_no_news_after_a_hole():
+    tape = Tape()
+    tape.quality(0, "live")
+    tape.minutes([101.0, 102.0, 103.0, 104.0, 105.0])
+    made, board = engine(trader("close > 100", when="close", requires_live=True)), Board()
+    half = len(tape.records) // 2
+    for record in tape.records[:half]:
+        board.record(record)
+    assert len(made.process(b"".join(tape.records[:half]))) == 1
+    made.resync(half, board.views())
+    assert made.process(b"".join(tape.records[half:])) == []

@@ -164,11 +164,14 @@ class Lane:
         Args:
             bars: oldest first.
             trimmed: whether there were older ones.
-            taken_for: by slot, what is taken for noted all the same.
+            taken_for: by slot, what is taken for noted at the last of them all the same.
         """
-        noted = [taken_for.get(self._program.slots[place], NAN) for place in self._noted_places]
-        for bar in bars:
-            self._commit(bar, noted)
+        unknown = [NAN] * len(self._noted_places)
+        for bar in bars[:-1]:
+            self._commit(bar, unknown)
+        if bars:
+            noted = [taken_for.get(self._program.slots[place], NAN) for place in self._noted_places]
+            self._commit(bars[-1], noted)
         for place in self._noted_places:
             self._since[place] = self._closes
         self._trimmed |= trimmed
