@@ -26,6 +26,9 @@ from tickfloor.traders.language.nodes import (
     Stood,
 )
 
+ROUNDING = 1e-9
+"""Of a number, by how much what it was computed from may have been rounded: far more than it ever is."""
+
 HUGE = LIMIT / 10
 """Values from here on are next to where they become unknown."""
 

@@ -77,8 +77,8 @@ class Engine:
         """rows not seen since then, with the traders of then"""
         self._saved: dict[int, SavedInstrument] = {}
         """rows not seen since they were restored"""
-        self._open_early: dict[int, tuple[InstrumentState, int]] = {}
-        """rows among the saved that are open already, each with the rules tested for that"""
+        self._open_early: dict[int, InstrumentState] = {}
+        """rows among the saved that are open already"""
         self._to_open: list[int] | None = None
         """rows among the saved that :meth:`open_next` has not looked at, last first; None: all of them"""
         self._ranks = VolumeRanks()
@@ -212,10 +212,7 @@ class Engine:
             row = self._to_open.pop()
             layout = self._layout(row) if row in self._saved else None
             if layout is not None:
-                before = self._counters.evaluations
-                state = self._opened(row, layout)
-                self._open_early[row] = state, self._counters.evaluations - before
-                self._counters.evaluations = before
+                self._open_early[row] = self._opened(row, layout)
                 return True
         return False
 
@@ -225,8 +222,7 @@ class Engine:
         if row in self._outdated:
             state = self._conformed(row)
         elif row in self._open_early:
-            state, evaluations = self._open_early.pop(row)
-            self._counters.evaluations += evaluations
+            state = self._open_early.pop(row)
         else:
             layout = self._layout(row)
             if layout is None:

@@ -30,14 +30,14 @@ class Layout:
         programs: per interval that has columns.
         market: per market column, the slots it is shown in.
         of_trades: the market columns that trades change, if they are shown.
-        watched: what sets bits of per-tick traders: first all thresholds, then what is compared as written.
-        chains: aligned with it: what to refresh before looking at it, inputs first.
-        on_market: per market column, the places in ``watched`` that look at it.
+        chains: of everything that sets bits of per-tick traders, first all thresholds and then what is compared as
+            written, what to refresh before looking at it, inputs first. Its index here is its place.
+        on_market: per market column, the places that look at it.
         tally: how often records of these kinds, or closes of this interval, have come since :meth:`settle`.
         clocks: slot of every part of the time.
         elsewhere: of every column of another instrument the slot, the instrument as the rule names it, its slot over
             there, and whether it is a market column, which has no bars.
-        on_clock, on_elsewhere: the places in ``watched`` that look at one of these.
+        on_clock, on_elsewhere: the places that look at one of these.
         leaves, reaches: per slot how far its column can move, or from what that follows, see ``frames.py``.
         chains_of_slots: by slot, what to refresh for its column, inputs first.
         width: length of a frame.

@@ -18,11 +18,7 @@ class _Counts(dict[int, int]):
         self._places = places
 
     def __missing__(self, inputs: int) -> int:
-        decided = 0
-        for input_, places in self._index.by_input.items():
-            if inputs & input_:
-                decided |= places
-        count = self[inputs] = (decided & self._places).bit_count()
+        count = self[inputs] = (self._index.decided_on(inputs) & self._places).bit_count()
         return count
 
 

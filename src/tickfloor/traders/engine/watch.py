@@ -13,7 +13,7 @@ import numpy as np
 from tickfloor.contracts.intervals import Interval
 from tickfloor.indicators.protocol import NAN
 from tickfloor.traders.columns.frames import Frames
-from tickfloor.traders.columns.reach import HUGE
+from tickfloor.traders.columns.reach import HUGE, ROUNDING
 from tickfloor.traders.engine.lane_watch import LaneWatch
 from tickfloor.traders.engine.layout import Layout
 from tickfloor.traders.matching.pairs import Pairs
@@ -24,7 +24,6 @@ _BLOCK = 16
 _WEIGHT = 0.05
 """Of one trade, in what is usual."""
 
-_ROUNDING = 1e-9
 _SMALL = 0.1
 """Of a usual quantity: what is left alone for less than that is looked at with every trade."""
 
@@ -191,10 +190,8 @@ class Watch:
         places = pairs.places
         room = np.where((with_price > 0.0) & (with_volume > 0.0), room * 0.5, room)
         with np.errstate(divide="ignore", invalid="ignore"):
-            quantity = np.where(
-                with_volume > 0.0, room / with_volume * (1.0 - _ROUNDING) - _ROUNDING * self._traded, inf
-            )
-            distance = np.where(with_price > 0.0, room / with_price - _ROUNDING * abs(self._price), inf)
+            quantity = np.where(with_volume > 0.0, room / with_volume * (1.0 - ROUNDING) - ROUNDING * self._traded, inf)
+            distance = np.where(with_price > 0.0, room / with_price - ROUNDING * abs(self._price), inf)
         near = ~(distance > self._step)
         until = self._traded + quantity
         often = ~(quantity > _SMALL * self._qty) | (until == self._traded) | near & (with_volume > 0.0)
@@ -239,7 +236,7 @@ class Watch:
                         room = 0.0
                     if with_price[slot] != with_price[slot]:
                         frames.know_reach(chains[place], layout.reaches)
-                    self._keep(place, room - _ROUNDING * abs(value), with_price[slot], frames.with_volume[slot])
+                    self._keep(place, room - ROUNDING * abs(value), with_price[slot], frames.with_volume[slot])
             else:
                 bits = watched.unknown
                 if not kind[place]:
@@ -283,14 +280,14 @@ class Watch:
             if with_volume:
                 room *= 0.5
             # What is rounded off may tip the balance, so the range ends a little earlier.
-            distance = room / with_price - _ROUNDING * abs(price)
+            distance = room / with_price - ROUNDING * abs(price)
             if not distance > self._step:  # also while there has been no price
                 self._look_often(place, self._every_trade if with_volume else self._every_move)
                 return
         else:
             distance = inf
         if with_volume:
-            quantity = room / with_volume * (1.0 - _ROUNDING) - _ROUNDING * self._traded
+            quantity = room / with_volume * (1.0 - ROUNDING) - ROUNDING * self._traded
             until = self._traded + quantity
             if not quantity > _SMALL * self._qty or until == self._traded:
                 self._look_often(place, self._every_trade)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tickfloor.indicators.protocol import LIMIT
 from tickfloor.traders.columns.evaluate import Slots, Test, Value, test_of, value_of
 from tickfloor.traders.columns.frames import Frames
-from tickfloor.traders.columns.reach import HUGE, Reach, reach_of, times
+from tickfloor.traders.columns.reach import HUGE, ROUNDING, Reach, reach_of, times
 from tickfloor.traders.columns.slots import Columns
 from tickfloor.traders.language.nodes import (
     MIRRORED,
@@ -82,7 +82,7 @@ class Comparing:
 def _room(one: float, other: float) -> float:
     size = abs(one) + abs(other)
     # Next to where values become unknown, or unknown, nothing is left alone.
-    return abs(one - other) - 1e-9 * size if size < HUGE else 0.0
+    return abs(one - other) - ROUNDING * size if size < HUGE else 0.0
 
 
 def _apart(pair: "Pair", frames: Frames) -> Distance:  # hot path

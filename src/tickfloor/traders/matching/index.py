@@ -181,6 +181,14 @@ class RuleIndex:
 
     # Questions
 
+    def decided_on(self, inputs: int) -> int:
+        """Return the places of the rules that records of these kinds decide."""
+        decided = 0
+        for input_, places in self.by_input.items():
+            if inputs & input_:
+                decided |= places
+        return decided
+
     def compared(self, name: str) -> int:
         """Return how many conditions of a rule are decided as written."""
         return sum(isinstance(each, Comparing) for each in self.watched[name])

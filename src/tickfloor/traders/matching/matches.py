@@ -34,13 +34,7 @@ class Matches:
 
     def ready(self, inputs: int) -> bool:
         """Stop waiting for those that records of these kinds decide, and say if there are any."""
-        if not self.waiting:
-            return False
-        due = 0
-        for input_, places in self.index.by_input.items():
-            if inputs & input_:
-                due |= places
-        due &= self.waiting
+        due = self.index.decided_on(inputs) & self.waiting
         self.waiting ^= due
         return due != 0
 

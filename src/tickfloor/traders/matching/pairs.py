@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from tickfloor.indicators.protocol import LIMIT, NAN
 from tickfloor.traders.columns.frames import Frames
-from tickfloor.traders.columns.reach import HUGE
+from tickfloor.traders.columns.reach import HUGE, ROUNDING
 from tickfloor.traders.matching.comparisons import Comparing
 
-_ROUNDING = 1e-9
 _OPERATORS = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
 Floats = NDArray[np.float64]
@@ -81,7 +80,7 @@ class Pairs:
             for operator, start, end in self._runs:
                 _OPERATORS[operator](left[start:end], right[start:end], out=holds[start:end])
             size = np.abs(left) + np.abs(right)
-            room = np.where(size < HUGE, np.abs(left - right) - _ROUNDING * size, 0.0)
+            room = np.where(size < HUGE, np.abs(left - right) - ROUNDING * size, 0.0)
         return Looked(
             holds == self._set_if,
             room,
