@@ -24,13 +24,16 @@ def without_not(condition: Condition, *, negated: bool = False) -> Condition:
     match condition:
         case Not(condition=inner):
             return without_not(inner, negated=not negated)
-        case All(conditions=conditions):
-            parts = tuple(without_not(part, negated=negated) for part in conditions)
-            return Any(parts) if negated else All(parts)
-        case Any(conditions=conditions):
-            parts = tuple(without_not(part, negated=negated) for part in conditions)
-            return All(parts) if negated else Any(parts)
+        case All(conditions=conditions) | Any(conditions=conditions):
+            joined = All if isinstance(condition, All) is not negated else Any
+            parts = (without_not(part, negated=negated) for part in conditions)
+            return joined(tuple(each for part in parts for each in _joined_alike(part, joined)))
         case Comparison(operator=operator, left=left, right=right):
             return Comparison(_OPPOSITE[operator], left, right) if negated else condition
         case Cross() | QualityIs():
             return replace(condition, negated=condition.negated != negated)
+
+
+def _joined_alike(condition: Condition, join: type[All | Any]) -> tuple[Condition, ...]:
+    """Return what a condition joins in this way, so that equal rules are equal however they were put in brackets."""
+    return condition.conditions if isinstance(condition, join) else (condition,)
