@@ -27,7 +27,8 @@ def without_not(condition: Condition, *, negated: bool = False) -> Condition:
         case All(conditions=conditions) | Any(conditions=conditions):
             joined = All if isinstance(condition, All) is not negated else Any
             parts = (without_not(part, negated=negated) for part in conditions)
-            return joined(tuple(each for part in parts for each in _joined_alike(part, joined)))
+            several = tuple(each for part in parts for each in _joined_alike(part, joined))
+            return several[0] if len(several) == 1 else joined(several)
         case Comparison(operator=operator, left=left, right=right):
             return Comparison(_OPPOSITE[operator], left, right) if negated else condition
         case Cross() | QualityIs():
