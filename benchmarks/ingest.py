@@ -22,6 +22,8 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.feeds.binance.adapter import BinanceAdapter
 from tickfloor.feeds.capture import Capture
 from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.trade_join import TradeJoins
+from tickfloor.feeds.venue import NoRepairs
 
 CAPTURES = Path(os.environ.get("TICKFLOOR_DATA", Path(__file__).parents[2] / "shared" / "data")) / "raw"
 """Beside the repository, as the tests have it."""
@@ -94,7 +96,9 @@ def ours(venues: dict[str, list[Frame]]) -> float:
     began = time.perf_counter()
     for venue, its_frames in venues.items():
         publisher = MarketPublisher(tape, board, assign, venue)
-        on_frame, flush = BinanceAdapter(venue, publisher).on_frame, publisher.flush
+        nobody = NoRepairs()
+        adapter = BinanceAdapter(venue, publisher, joins=TradeJoins(nobody, hold_ns=0), repairs=nobody)
+        on_frame, flush = adapter.reader("benchmark"), publisher.flush
         for first in range(0, len(its_frames), AT_ONCE):
             for recv_ns, payload in its_frames[first : first + AT_ONCE]:
                 on_frame(recv_ns, payload)

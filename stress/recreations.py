@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stress.outcomes import Outcome, Tally, Verdict
+from tickfloor.cli.local_exchange import LocalExchange, local_exchange
 from tickfloor.config import Config
 from tickfloor.contracts.errors import WorkerError
-from tickfloor.contracts.settings import SimulatedSource
+from tickfloor.contracts.settings import LiveSource, VenueSettings
 from tickfloor.contracts.states import SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.floor import Floor, FloorPlan
@@ -77,8 +78,9 @@ class Held:
 class Recreations:
     """One floor, and what is done to it."""
 
-    def __init__(self, folder: Path, rng: random.Random) -> None:
+    def __init__(self, folder: Path, rng: random.Random, exchange: LocalExchange) -> None:
         self.tally = Tally("recreations", OUTCOMES)
+        self._plan = _plan(exchange)
         self._folder = folder
         self._rng = rng
 
@@ -91,7 +93,7 @@ class Recreations:
             trader_workers=_WORKERS,
             control_socket="none",
         )
-        self._floor = floor = Floor(config, _plan())
+        self._floor = floor = Floor(config, self._plan)
         # Deaths follow each other without a pause here; that they are paced is tested elsewhere.
         floor.supervisor._restarts = lambda: RestartPolicy(
             intensity=1_000_000, period=0.001, clock=time.monotonic, reset_seconds=0.0
@@ -246,12 +248,13 @@ def _open_files() -> list[str]:
     return targets
 
 
-def _plan() -> FloorPlan:
+def _plan(exchange: LocalExchange) -> FloorPlan:
     traders = tuple(
         TraderSpec(name=f"trader {number}", rule=f"bid_size > {1 + number / 8} * ask_size", cooldown_ns=1_000_000_000)
         for number in range(_TRADERS)
     )
-    source = SimulatedSource(seed=1, instruments=20, ticks_per_second=1_000, start_ns=time.time_ns())
+    venue = VenueSettings(venue="binance", stream_url=exchange.stream_url, rest_url=exchange.rest_url)
+    source = LiveSource(venues=(venue,))
     return FloorPlan(source=source, identity="recreations", tape="stress", traders=traders, replay=False, console=None)
 
 
@@ -263,8 +266,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="tickfloor-recreations-") as folder:
-        recreations = Recreations(Path(folder), random.Random(arguments.seed))
+    with (
+        tempfile.TemporaryDirectory(prefix="tickfloor-recreations-") as folder,
+        local_exchange(["--venue", "binance", "--instruments", "20", "--rate", "500"]) as exchange,
+    ):
+        recreations = Recreations(Path(folder), random.Random(arguments.seed), exchange)
         with contextlib.suppress(TimeoutError):
             asyncio.run(recreations.run(arguments.workers))
     print(recreations.tally.as_json() if arguments.json else recreations.tally.as_table())

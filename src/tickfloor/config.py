@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from tickfloor.contracts.errors import ConfigError
+from tickfloor.contracts.settings import VENUES, VenueSettings
 
 _PREFIX = "TICKFLOOR_"
 _OTHERS = {"TICKFLOOR_CONFIG", "TICKFLOOR_DATA", "TICKFLOOR_FENCES"}
@@ -43,6 +44,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         shutdown_seconds: what an orderly shutdown may take in all.
         message_passing_share: percentage of trader workers that get their records as messages; the others read
             shared memory in place. 0 and 100 choose one data path for all, what lies between is a rollout.
+        venues: what ``tickfloor run`` and ``tickfloor record`` subscribe to, one ``[[venues]]`` each.
     """
 
     database: str = "tickfloor.db"
@@ -69,6 +71,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     restart_period: float = 60.0
     shutdown_seconds: float = 25.0
     message_passing_share: int = 0
+    venues: tuple[VenueSettings, ...] = ()
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -97,6 +100,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             value = getattr(self, name)
             if not 0 <= value <= 1_000_000:
                 raise ValueError(f"{name} must be between 0 and 1,000,000, not {value}")
+        for venue in self.venues:
+            if venue.venue not in VENUES:
+                raise ValueError(f"there is no venue {venue.venue!r}; there are {', '.join(VENUES)}")
+            if not venue.symbols:
+                raise ValueError(f"{venue.venue} has no symbols; leave the setting out for all of them")
+            if not venue.streams:
+                raise ValueError(f"{venue.venue} has no streams; leave the setting out for trades, quotes and tickers")
+            if venue.top < 0:
+                raise ValueError(f"{venue.venue}: top must not be below 0, not {venue.top}")
+        if len({venue.venue for venue in self.venues}) < len(self.venues):
+            raise ValueError("a venue stands twice; put its symbols into one [[venues]]")
         if self.tape_records & (self.tape_records - 1):
             raise ValueError(f"tape_records must be a power of two, not {self.tape_records:,}")
 

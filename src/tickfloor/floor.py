@@ -35,8 +35,8 @@ from tickfloor.contracts.settings import (
     CaptureSource,
     ConsoleSettings,
     FeedSettings,
+    LiveSource,
     LoggerSettings,
-    SimulatedSource,
     StorageSettings,
     TraderSettings,
     WorkerSettings,
@@ -103,16 +103,18 @@ class FloorPlan:
         source: where frames come from; identity: of the data and rules, part of every signal's identity.
         tape: name of the tape.
         traders: who reads it.
-        replay: wait for the slowest reader and keep the exact figures of the report.
+        replay: wait for the slowest reader.
         console: what a person is shown meanwhile; None for nothing.
+        audit: keep the exact figures of the report.
     """
 
-    source: CaptureSource | SimulatedSource
+    source: CaptureSource | LiveSource
     identity: str
     tape: str
     traders: tuple[TraderSpec, ...]
     replay: bool
     console: ConsoleSettings | None
+    audit: bool = False
 
 
 class Floor:
@@ -235,7 +237,7 @@ class Floor:
             self._tasks.append(loop.create_task(self._scaler.run()))
         for task in self._tasks:
             task.add_done_callback(_end_with)
-        feed = FeedSettings(source=plan.source, tape=plan.tape, audit=plan.replay, wait_for_readers=plan.replay)
+        feed = FeedSettings(source=plan.source, tape=plan.tape, audit=plan.audit, wait_for_readers=plan.replay)
         await self._start_one(FEED, FEED_KIND, feed, self._memory.of_feed(), self._begin_feed)
 
     async def _start_one(
@@ -276,6 +278,7 @@ class Floor:
             replace=self.replace,
             scaler=self._scaler,
             figures=self.figures,
+            feed=FEED,
         )
         self._server = ControlServer(commands, on_error=self._on_control_error)
         self._server.start(listening)

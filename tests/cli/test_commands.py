@@ -17,7 +17,6 @@ from tickfloor.cli.report import build_report
 from tickfloor.cli.run_floor import Outcome
 from tickfloor.contracts.events import FeedFinished, FeedProblem, FloorStatus
 from tickfloor.contracts.signals import Signal
-from tickfloor.feeds.simulated import SimulatedMarket
 
 
 def test_exit_codes_are_what_is_documented():
@@ -228,12 +227,6 @@ def test_the_demo_goes_on_when_nobody_reads_it_any_more_and_keeps_its_signals_ap
     assert "signals go to tickfloor-demo.db" in said
     assert stored(tmp_path / "tickfloor-demo.db") > 0
     assert not (tmp_path / "tickfloor.db").exists()
-
-
-def test_the_demo_takes_as_many_instruments_as_the_simulated_market_has():
-    SimulatedMarket(seed=1, start_ns=0, instruments=133)
-    with pytest.raises(ValueError, match="1 to 133"):
-        SimulatedMarket(seed=1, start_ns=0, instruments=134)
 
 
 def on_a_terminal(folder, *words, interrupt_at=None):

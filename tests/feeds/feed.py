@@ -5,6 +5,22 @@ from tickfloor.contracts.records import Kind
 from tickfloor.feeds.audit import Audit
 from tickfloor.feeds.binance.adapter import BinanceAdapter
 from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.trade_join import TradeJoins
+from tickfloor.feeds.venue import Control
+
+
+class Asked:
+    """Repairs that only note what was asked for."""
+
+    def __init__(self) -> None:
+        self.books: list[str] = []
+        self.ranges: list[tuple[str, int, int]] = []
+
+    def trades(self, symbol: str, first_id: int, last_id: int) -> None:
+        self.ranges.append((symbol, first_id, last_id))
+
+    def book(self, symbol: str) -> None:
+        self.books.append(symbol)
 
 
 class Feed:
@@ -15,13 +31,19 @@ class Feed:
         self.publisher = MarketPublisher(
             self.tape, self.board, catalogue(), venue, bar_slots=self.board.ring, observer=self.audit
         )
-        self.adapter = BinanceAdapter(venue, self.publisher, audit=self.audit)
+        self.asked = Asked()
+        self.joins = TradeJoins(self.asked, hold_ns=0, audit=self.audit)
+        self.adapter = BinanceAdapter(venue, self.publisher, joins=self.joins, repairs=self.asked, audit=self.audit)
+        self.read = self.adapter.reader("ws1")
+        self.controls: list[Control] = []
 
     def send(self, recv_ns: int, *payloads: bytes) -> list[Record]:
         """Give frames to the adapter, flush, and return the records they made."""
         before = self.tape.sequence
         for payload in payloads:
-            self.adapter.on_frame(recv_ns, payload)
+            control = self.read(recv_ns, payload)
+            if control is not None:
+                self.controls.append(control)
         self.publisher.flush()
         return self.tape.records[before:]
 

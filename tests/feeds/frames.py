@@ -19,6 +19,13 @@ def trade(number: int, time_ms: int, price: float, qty: float, *, bought=True, s
     })  # fmt: skip
 
 
+def agg_trade(number: int, time_ms: int, price: float, qty: float, *, bought=True, symbol: str = "BTCUSDT") -> bytes:
+    return combined(f"{symbol.lower()}@aggTrade", {
+        "e": "aggTrade", "E": time_ms + 1, "s": symbol, "a": number, "p": f"{price:.8f}", "q": f"{qty:.8f}",
+        "f": number, "l": number, "T": time_ms, "m": not bought,
+    })  # fmt: skip
+
+
 def book_ticker(update: int, bid: str, ask: str, *, symbol: str = "BTCUSDT", time_ms: int | None = None) -> bytes:
     data = {"u": update, "s": symbol, "b": bid, "B": "1.5", "a": ask, "A": "2.5"}
     if time_ms is not None:
@@ -50,3 +57,20 @@ def mini_ticker(time_ms: int, *, symbol: str = "BTCUSDT", **more) -> dict:
         "e": "24hrMiniTicker", "E": time_ms, "s": symbol, "c": "41", "o": "40", "h": "42", "l": "39", "v": "1000",
         "q": "40000", **more,
     }  # fmt: skip
+
+
+def trade_rows(rows) -> bytes:
+    """Write a ``trades`` body of (id, time, price, quantity, buyer was the maker)."""
+    return json.dumps([
+        {"id": number, "price": price, "qty": qty, "quoteQty": "0", "time": time_ms, "isBuyerMaker": maker,
+         "isBestMatch": True}
+        for number, time_ms, price, qty, maker in rows
+    ]).encode()  # fmt: skip
+
+
+def agg_trade_rows(rows) -> bytes:
+    """Write an ``aggTrades`` body of (id, time, price, quantity, first and last trade, buyer was the maker)."""
+    return json.dumps([
+        {"a": number, "p": price, "q": qty, "f": first, "l": last, "T": time_ms, "m": maker, "M": True}
+        for number, time_ms, price, qty, first, last, maker in rows
+    ]).encode()  # fmt: skip

@@ -12,6 +12,8 @@ from tickfloor.feeds.capture import Capture
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.merge import merge
 from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.trade_join import TradeJoins
+from tickfloor.feeds.venue import NoRepairs, Reader
 
 
 class Replay:
@@ -38,8 +40,12 @@ class Replay:
             if venue is not None and venue not in self.adapters:
                 publisher = MarketPublisher(self.tape, self.board, assign, venue, observer=self.audit)
                 self.publishers[venue] = publisher
-                self.adapters[venue] = BinanceAdapter(venue, publisher, audit=self.audit)
+                joins = TradeJoins(NoRepairs(), hold_ns=0, audit=self.audit)
+                self.adapters[venue] = BinanceAdapter(
+                    venue, publisher, joins=joins, repairs=NoRepairs(), audit=self.audit
+                )
         publishers = list(self.publishers.values())
+        readers: dict[tuple[int, str], Reader] = {}
         for number, (recv_ns, index, kind, ref, payload, line) in enumerate(merge(self.captures), 1):
             capture = self.captures[index]
             adapter = self.adapters[capture.venue]
@@ -49,12 +55,12 @@ class Replay:
                     publisher.tick(due)
             self.kinds[kind] += 1
             try:
+                if kind == "C" or (kind == "F" and (index, ref) not in readers):
+                    readers[index, ref] = adapter.reader(ref)
                 if kind == "F":
-                    adapter.on_frame(recv_ns, payload)
+                    readers[index, ref](recv_ns, payload)
                 elif kind == "H":
                     adapter.on_http(recv_ns, ref, payload)
-                elif kind == "C":
-                    adapter.on_connect(recv_ns, ref, payload.decode())
             except FrameError as error:
                 capture.note(line, error.reason)
             if look is not None and kind == "F":

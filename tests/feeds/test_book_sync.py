@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tickfloor.feeds.binance.book_sync import MAX_WAITING_EVENTS, BookEvent, BookSync, Outcome
+from tickfloor.feeds.binance.book_sync import MAX_WAITING_EVENTS, RENUMBERED_NS, BookEvent, BookSync, Outcome
 from tickfloor.feeds.errors import FrameError
 
 
-def event(first, last, previous=None, bids=(), asks=()):
-    return BookEvent(first, last, previous, last, list(bids), list(asks))
+def event(first, last, previous=None, bids=(), asks=(), ts_event=None):
+    return BookEvent(first, last, previous, last if ts_event is None else ts_event, list(bids), list(asks))
 
 
 def history(sizes, *, futures):
@@ -73,7 +73,7 @@ def test_a_trusted_book_is_the_venue_s_book_whatever_is_lost_repeated_or_swapped
 def test_events_wait_for_the_snapshot_and_older_ones_are_dropped(futures):
     events = history([1, 2, 3, 4], futures=futures)
     sync = BookSync(futures=futures)
-    assert [sync.on_event(each) for each in events] == [Outcome.WAITING] * 4
+    assert [sync.on_event(each) for each in events] == [Outcome.FIRST, *[Outcome.WAITING] * 3]
     assert sync.on_snapshot(events[1].last_id, *state_after(events, 2)) is Outcome.APPLIED
     assert sync.trusted
     # Futures apply the event that ends at the snapshot once more: its sizes are absolute.
@@ -118,11 +118,39 @@ def test_an_older_snapshot_does_not_turn_a_trusted_book_back():
     assert sync.book.bids.best() == (2.0, 2.0)
 
 
+@pytest.mark.parametrize("futures", [False, True])
+def test_numbers_that_begin_anew_are_a_gap_and_repetitions_are_not(futures):
+    sync = BookSync(futures=futures)
+    assert sync.on_event(event(1000, 1001, 999, ts_event=0)) is Outcome.FIRST
+    sync.on_snapshot(1001, [(1.0, 1.0)], [])
+    assert sync.on_event(event(1002, 1003, 1001, ts_event=1)) is Outcome.APPLIED
+    assert sync.on_event(event(1000, 1001, 999, ts_event=0)) is Outcome.OLD
+    # Another server's clock may differ a little.
+    assert sync.on_event(event(1002, 1003, 1001, ts_event=RENUMBERED_NS + 1)) is Outcome.OLD
+    later = RENUMBERED_NS + 2
+    assert sync.on_event(event(1, 2, 0, [(2.0, 2.0)], ts_event=later)) is Outcome.GAP
+    assert sync.on_event(event(3, 4, 2, [(3.0, 2.0)], ts_event=later + 1)) is Outcome.WAITING
+    assert sync.on_snapshot(2, [(2.0, 2.0)], []) is Outcome.APPLIED
+    assert (sync.trusted, sync.update_id, sync.sequence_gaps) == (True, 4, 1)
+    assert sync.book.top(9) == ([(3.0, 2.0), (2.0, 2.0)], [])
+
+
+def test_an_id_from_nowhere_does_not_make_later_events_old_for_ever():
+    sync = BookSync(futures=False)
+    sync.on_snapshot(10, [], [])
+    assert sync.on_event(event(11, 11, ts_event=0)) is Outcome.APPLIED
+    assert sync.on_event(event(2**50, 2**50, ts_event=1)) is Outcome.GAP
+    assert sync.on_event(event(12, 12, ts_event=2)) is Outcome.OLD
+    assert sync.on_event(event(13, 13, ts_event=RENUMBERED_NS + 2)) is Outcome.FIRST
+    assert sync.on_snapshot(13, [(1.0, 1.0)], []) is Outcome.APPLIED
+
+
 def test_what_waits_is_bounded():
     sync = BookSync(futures=False)
     for number in range(1, MAX_WAITING_EVENTS + 11):
         sync.on_event(event(number, number))
     assert (sync.waiting, sync.overflowed) == (MAX_WAITING_EVENTS, 10)
+    assert sync.on_event(event(number + 1, number + 1)) is Outcome.FIRST
     assert sync.on_snapshot(5, [], []) is Outcome.REFUSED
 
 

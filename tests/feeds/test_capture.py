@@ -83,10 +83,44 @@ def test_what_is_no_capture_is_a_problem_and_yields_nothing(tmp_path, content, r
     assert reason in problem.reason
 
 
-def test_a_capture_of_another_venue_is_refused_naming_ours(tmp_path):
-    path = written(tmp_path, b'# {"exchange":"kraken","market":"spot-ws-v2"}\n')
-    with pytest.raises(CaptureError, match=r"kraken spot-ws-v2.*binance spot, binance usdm, binance coinm"):
+@pytest.mark.parametrize(("provenance", "venue"), [
+    ('{"exchange":"kraken","market":"spot-ws-v2"}', "kraken"),
+    ('{"exchange":"coinbase","market":"advanced-trade"}', "coinbase"),
+    ('{"exchange":"binance","market":"coinm"}', "binance-coinm"),
+    ('{"exchange":"whatever","market":"","venue":"binance-usdm"}', "binance-usdm"),
+])  # fmt: skip
+def test_the_venue_is_known_by_exchange_and_market_or_named(tmp_path, provenance, venue):
+    assert Capture(written(tmp_path, f"# {provenance}\n".encode())).venue == venue
+
+
+@pytest.mark.parametrize(("provenance", "named"), [
+    ('{"exchange":"kraken","market":"spot-ws-v1"}', "kraken spot-ws-v1"),
+    ('{"exchange":"coinbase","market":"exchange-feed"}', "coinbase exchange-feed"),
+    ('{"exchange":"binance","market":"spot","venue":"mars"}', "mars"),
+])  # fmt: skip
+def test_a_capture_of_another_venue_is_refused_naming_ours(tmp_path, provenance, named):
+    path = written(tmp_path, f"# {provenance}\n".encode())
+    with pytest.raises(CaptureError, match=rf"is of {named}, which.*binance spot, .*kraken spot-ws-v2, coinbase adv"):
         Capture(path)
+
+
+def test_a_wrapped_line_is_read_as_what_it_holds(tmp_path):
+    body = HEADER + b'5\tB\t\t{"kind":"H","ref":"https://y?a=\\t1","payload":"ewp9DQo="}\n6\tF\tws1\t{}\n'
+    assert list(Capture(written(tmp_path, body))) == [
+        (5, "H", "https://y?a=\t1", b"{\n}\r\n", 2),
+        (6, "F", "ws1", b"{}", 3),
+    ]
+
+
+@pytest.mark.parametrize("payload", [
+    b"", b"{", b'{"kind":"B","ref":"","payload":""}', b'{"kind":"F","ref":"x"}', b'{"kind":"F","ref":"","payload":"?"}',
+    b'{"kind":"F","ref":"","payload":"","more":1}',
+])  # fmt: skip
+def test_a_wrapped_line_that_cannot_be_read_is_named(tmp_path, payload):
+    capture = Capture(written(tmp_path, HEADER + b"5\tB\t\t" + payload + b"\n6\tF\tws1\t{}\n"))
+    assert [frame[0] for frame in capture] == [6]
+    [problem] = capture.problems
+    assert (problem.line, problem.reason[:32]) == (2, "the wrapped line cannot be read:")
 
 
 def test_a_file_that_cannot_be_opened_is_refused(tmp_path):

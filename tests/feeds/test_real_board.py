@@ -14,6 +14,8 @@ from tickfloor.board.board_writer import BoardWriter, create_board
 from tickfloor.contracts.intervals import Interval
 from tickfloor.feeds.binance.adapter import BinanceAdapter
 from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.trade_join import TradeJoins
+from tickfloor.feeds.venue import NoRepairs
 
 
 @pytest.fixture
@@ -27,8 +29,10 @@ def shared():
 
 
 def feed_with(board):
-    adapter_of = MarketPublisher(FakeTape(), board, catalogue(), "binance", bar_slots=32)
-    return adapter_of, BinanceAdapter("binance", adapter_of)
+    publisher = MarketPublisher(FakeTape(), board, catalogue(), "binance", bar_slots=32)
+    joins = TradeJoins(NoRepairs(), hold_ns=0)
+    adapter = BinanceAdapter("binance", publisher, joins=joins, repairs=NoRepairs())
+    return publisher, adapter, adapter.reader("ws1")
 
 
 def test_both_boards_show_the_same_rows_bars_and_books(shared):
@@ -45,13 +49,13 @@ def test_both_boards_show_the_same_rows_bars_and_books(shared):
             frames.trade(number, now_ms - late, chance.randint(1, 99), chance.randint(1, 9), symbol=symbol),
             frames.book_ticker(number, "10", "11", symbol=symbol),
         ]
-        for publisher, adapter in feeds:
+        for publisher, adapter, read in feeds:
             if number % 100 == 1:
                 body = frames.snapshot(number, [[f"{price}", "1"] for price in range(1, 40)], [["41", "2"]])
                 adapter.on_http(now_ms * 1_000_000, f"REST-depth:{symbol}", body)
             for payload in payloads:
                 publisher.tick(now_ms * 1_000_000)
-                adapter.on_frame(now_ms * 1_000_000, payload)
+                read(now_ms * 1_000_000, payload)
             publisher.flush()
     assert reader.count() == len(fake.instruments)
     for number, instrument in fake.instruments.items():

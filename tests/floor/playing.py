@@ -36,6 +36,7 @@ def plan_for(captures: list[Path], rules: Path, *, speed: float = 0.0) -> FloorP
         tape="replay",
         traders=traders,
         replay=True,
+        audit=True,
         console=None,
     )
 

@@ -51,9 +51,14 @@ def create_board(name: str, layout: BoardLayout, run_id: int) -> int:
 
 
 class BoardWriter:
-    """Writes rows, books and bars in place. A reader never waits for it and survives its death."""
+    """Writes rows, books and bars in place. A reader never waits for it and survives its death.
 
-    def __init__(self, fd: int, *, run_id: int, incarnation: int) -> None:
+    Args:
+        resumes: bars that an earlier writer has left are gone on with; otherwise they begin anew.
+    """
+
+    def __init__(self, fd: int, *, run_id: int, incarnation: int, resumes: bool = False) -> None:
+        self._resumes = resumes
         self._fd = fd
         self._mapping = segment.map_writable(fd)
         segment.check_header(self._mapping, BOARD_MAGIC, LAYOUT_VERSION, run_id)
@@ -89,7 +94,9 @@ class BoardWriter:
         self._rows[row] = TwoSlotWriter(self._words, self._mapping, self.layout.row(row), ROW)
         self._books[row] = TwoSlotWriter(self._words, self._mapping, self.layout.book(row), BOOK)
         for interval in Interval:
-            self._series[row, interval] = _SeriesWriter(self._words, self._mapping, self.layout, row, interval)
+            series = self._series[row, interval] = _SeriesWriter(self._words, self._mapping, self.layout, row, interval)
+            if self._resumes:
+                series.resume()
         if row >= self._count.load():
             self._count.store(row + 1)
 
@@ -194,6 +201,16 @@ class _SeriesWriter:
         if before is not None:
             # Taken over: the bars begin anew, once there is something to say, and under another revision.
             self.revision = (before[1] | 1) + 1
+
+    def resume(self) -> None:
+        """Go on with the bars that are there; those that were just being rewritten are gone."""
+        before = self._state.current()
+        if before is not None:
+            self.closed, self.revision, self._first, *forming = before
+            self.revision += self.revision & 1
+            self._written = self.closed
+            self._forming = forming
+            self._inherited = False
 
     def write_forming(self, bar: Bar | None) -> None:
         self._forming = _NO_BAR if bar is None else bar

@@ -3,7 +3,7 @@
 import struct
 from enum import IntEnum
 
-ROW = struct.Struct("<Qqq29d")
+ROW = struct.Struct("<Qqq30d")
 """One row; fields in the order of :class:`Field`."""
 
 
@@ -48,9 +48,11 @@ class Field(IntEnum):
     """venue time of LAST, microseconds UTC; 0 before the first trade. A trade that is older leaves LAST alone."""
     BARS_AHEAD = 31
     """1 while bars on the board are newer than this row, until the row follows at the end of the batch; else 0"""
+    TRADE_ID = 32
+    """the venue's id of the newest trade; -1 before the first"""
 
 
-ROW_WORDS = 32
+ROW_WORDS = 33
 assert ROW.size == ROW_WORDS * 8
 
 
@@ -60,4 +62,5 @@ def empty_row() -> list[float]:
     for field in (Field.CUMULATIVE_DELTA, Field.BUY_VOLUME, Field.SELL_VOLUME, Field.TRADES,
                   Field.LATE_TRADES, Field.QUALITY, Field.LAST_US, Field.BARS_AHEAD):  # fmt: skip
         row[field] = 0.0
+    row[Field.TRADE_ID] = -1.0
     return row

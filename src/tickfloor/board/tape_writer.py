@@ -177,6 +177,26 @@ class TapeWriter:
             self._mapping[self._records : self._records + size - until_wrap] = block[until_wrap:]
         self.sequence = end
 
+    def resume(self, complete: int) -> None:
+        """Go on where an earlier writer of this tape died, instead of making its records again.
+
+        Args:
+            complete: records before this sequence are known to be whole, published or not; those that it had not
+                published yet are now.
+        """
+        self.sequence = max(complete, self.resumed_at)
+        self.publish()
+        self.resumed_at = self.sequence
+
+    def read_back(self, first: int) -> bytes:
+        """Return the published records from ``first`` on, as far as the tape still has them."""
+        oldest = self._published - self._layout.capacity
+        return b"".join(
+            bytes(self._mapping[at : at + RECORD_BYTES])
+            for sequence in range(max(first, oldest, 0), self._published)
+            for at in (self._records + ((sequence & self._mask) << 6),)
+        )
+
     def publish(self) -> None:  # hot path: benchmarks/tape.py
         """Make everything appended visible, and wake the readers that sleep."""
         sequence = self.sequence

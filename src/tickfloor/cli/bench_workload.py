@@ -15,8 +15,9 @@ from tickfloor.contracts.errors import CaptureError
 from tickfloor.contracts.settings import CaptureSource
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.feeds.capture import Capture
-from tickfloor.feeds.simulated import SimulatedMarket
 from tickfloor.floor import FloorPlan
+from tickfloor.simulator.offline import seeded_frames
+from tickfloor.simulator.settings import SimulatorSettings
 
 _BEGIN_NS = 1_700_000_000_000_000_000
 _FIRST_LINE = b'# {"exchange": "binance", "market": "spot", "name": "simulated"}\n'
@@ -71,14 +72,18 @@ def recorded(captures: list[Path], traders: int) -> Workload:
 
 def simulated(folder: Path, *, instruments: int, rate: int, seconds: float, seed: int, traders: int) -> Workload:
     """Record a piece of the seeded market in a folder and return it as a workload."""
-    market = SimulatedMarket(seed=seed, start_ns=_BEGIN_NS, instruments=instruments, ticks_per_second=rate)
+    settings = SimulatorSettings(
+        venues=("binance",), seed=seed, start_ns=_BEGIN_NS, instruments=instruments, rate=rate, kept_trades=1
+    )
     path = folder / "simulated.frames"
     end_ns = _BEGIN_NS + int(seconds * 1e9)
     frames = 0
     with path.open("wb") as file:
         file.write(_FIRST_LINE)
-        for recv_ns, _, kind, ref, payload, _ in itertools.takewhile(lambda frame: frame[0] < end_ns, market):
-            file.write(b"%d\t%b\t%b\t%b\n" % (recv_ns, kind.encode(), ref.encode(), payload))
+        received = seeded_frames(settings, ("trade", "bookTicker", "ticker"))
+        for recv_ns, kind, payload in itertools.takewhile(lambda each: each[0] < end_ns, received):
+            ref = b"/api/v3/exchangeInfo" if kind == "H" else b"simulated"
+            file.write(b"%d\t%b\t%b\t%b\n" % (recv_ns, kind.encode(), ref, payload))
             frames += kind == "F"
     return Workload((path,), sample_traders(traders), frames, seconds)
 

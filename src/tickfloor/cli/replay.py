@@ -16,8 +16,10 @@ from tickfloor.cli.rules import read_rules
 from tickfloor.cli.run_floor import Outcome, run_floor
 from tickfloor.cli.settings import read_config
 from tickfloor.cli.unknown_symbols import unknown_symbols
+from tickfloor.contracts.errors import CaptureError
 from tickfloor.contracts.settings import CaptureSource, ConsoleSettings
 from tickfloor.contracts.traders import TraderSpec
+from tickfloor.feeds.recording.recording import files_of
 from tickfloor.floor import FloorPlan
 
 _CHUNK = 1 << 20
@@ -35,12 +37,15 @@ def run_replay(
 ) -> None:
     """Send captures through the floor, store the signals, and write the report."""
     for capture in captures:
-        if not capture.is_file():
+        if not capture.is_file() and not capture.is_dir():
             fail(f"there is no capture {capture}", ExitCode.NOT_FOUND)
     settings = read_config(config, trader_workers=workers, database=database)
     file = None if rules is None else read_rules(rules)
     if report is not None and str(report) != "-":
-        inputs = [*captures, *(path for path in (rules, config) if path is not None)]
+        inputs = [
+            *(path for capture in captures for path in _files_of(capture)),
+            *(path for path in (rules, config) if path is not None),
+        ]
         _check_report(report, [*inputs, Path(settings.database)])
     traders = () if file is None else file.specs
     plan = FloorPlan(
@@ -49,6 +54,7 @@ def run_replay(
         tape="replay",
         traders=traders,
         replay=True,
+        audit=True,
         console=ConsoleSettings(view="replay", live=sys.stderr.isatty(), stream="stderr"),
     )
     outcome = run_floor(settings, plan, file)
@@ -67,18 +73,26 @@ def identity_of(captures: list[Path], traders: tuple[TraderSpec, ...]) -> str:
     """Return a digest of captures and traders: the same replay has the same signals, and they are stored once."""
     digest = hashlib.blake2b(digest_size=16)
     for capture in captures:
-        try:
-            with capture.open("rb") as stream:
-                while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
-        except OSError as error:
-            fail(f"{capture}: cannot be read: {error.strerror}")
-        digest.update(b"\0")
+        for path in _files_of(capture):
+            try:
+                with path.open("rb") as stream:
+                    while chunk := stream.read(_CHUNK):
+                        digest.update(chunk)
+            except OSError as error:
+                fail(f"{path}: cannot be read: {error.strerror}")
+            digest.update(b"\0")
     for trader in traders:
         # A strategy is what its file says, wherever that lies; its digest is part of the trader.
         named = msgspec.structs.replace(trader, strategy=Path(trader.strategy).name)
         digest.update(msgspec.msgpack.encode(named))
     return digest.hexdigest()
+
+
+def _files_of(capture: Path) -> list[Path]:
+    try:
+        return files_of(capture)
+    except CaptureError as error:
+        fail(str(error))
 
 
 def _speed_of(text: str) -> float:

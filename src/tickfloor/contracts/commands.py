@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from tickfloor.contracts.feeds import VenueReport
 from tickfloor.contracts.message import Message
 from tickfloor.contracts.settings import WorkerSettings
 from tickfloor.contracts.signals import Signal
@@ -158,6 +159,21 @@ class StopFeed(Message, frozen=True, kw_only=True):
     """Write nothing more to the tape and say FeedFinished."""
 
 
+class ReportFeed(Message, frozen=True, kw_only=True):
+    """Say how a live feed stands; result: :class:`FeedReported`, without venues of a feed that replays."""
+
+
+class Reconnect(Message, frozen=True, kw_only=True):
+    """Replace connections of a venue without a gap; result: :class:`Reconnecting`.
+
+    Attributes:
+        connection: the name of one; empty: all of the venue.
+    """
+
+    venue: str
+    connection: str = ""
+
+
 class QuerySignals(Message, frozen=True, kw_only=True):
     """Result: :class:`SignalsFound`, the signals of this run in order of tape sequence, trader, instrument."""
 
@@ -173,7 +189,7 @@ CommandBody = (
     Init | Ping | GetStatus | Inspect | Configure | Cleanup
     | CheckTraders | AddTrader | UpdateTrader | RemoveTrader | SyncTraders | RunTraders | ReportTrader | RankTraders
     | Begin | FreezeCheckpoint | Resume | ReadThrough | Yield | TakeOver | Drain
-    | StopFeed | QuerySignals | BeginEpoch
+    | StopFeed | ReportFeed | Reconnect | QuerySignals | BeginEpoch
 )  # fmt: skip
 
 URGENT = (Ping, Cleanup)
@@ -306,6 +322,18 @@ class CheckpointTaken(Message, frozen=True, kw_only=True):
     size: int
 
 
+class FeedReported(Message, frozen=True, kw_only=True):
+    """How a live feed stands, venue by venue."""
+
+    venues: tuple[VenueReport, ...]
+
+
+class Reconnecting(Message, frozen=True, kw_only=True):
+    """The connections that are being replaced."""
+
+    connections: tuple[str, ...]
+
+
 class SignalsFound(Message, frozen=True, kw_only=True):
     """``after`` continues the query; -1 when that was all."""
 
@@ -345,5 +373,6 @@ class WorkerReport(Message, frozen=True, kw_only=True):
 
 Result = (
     TradersChecked | TradersSynced | TradersRun | TradersReported | Yielded | CheckpointTaken
+    | FeedReported | Reconnecting
     | Pong | WorkerReport | Inspected | SignalsFound | EpochBegun
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """What each kind of worker is told when it starts."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -17,20 +17,43 @@ class CaptureSource(msgspec.Struct, frozen=True, tag="captures"):
     speed: float
 
 
-class SimulatedSource(msgspec.Struct, frozen=True, tag="simulated"):
-    """A seeded market.
+VENUES: Final = ("binance", "binance-usdm", "binance-coinm", "kraken", "coinbase")
+"""What a live feed can connect to."""
+
+
+class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which streams of which instruments of a venue.
 
     Attributes:
-        seed: the same seed and start give the same frames.
-        instruments: how many.
-        ticks_per_second: frames a second, all instruments together.
-        start_ns: receive time of the first frame, ns UTC.
+        venue: for example ``binance-usdm``.
+        symbols: the venue's own symbols, or patterns of them with ``*`` and ``?``.
+        quotes: only instruments quoted in one of these assets; none given: in any.
+        top: of all those only so many, the most traded of the last 24 hours; 0: all.
+        streams: what to subscribe to; bars are built from trades anyway.
+        stream_url, rest_url: instead of the venue's own addresses, for example the simulator's; empty: its own.
+        proxy: URL of a proxy; empty: what HTTPS_PROXY says.
     """
 
-    seed: int
-    instruments: int
-    ticks_per_second: int
-    start_ns: int
+    venue: str
+    symbols: tuple[str, ...] = ("*",)
+    quotes: tuple[str, ...] = ()
+    top: int = 0
+    streams: tuple[Literal["trades", "quotes", "book", "bars", "tickers"], ...] = ("trades", "quotes", "tickers")
+    stream_url: str = ""
+    rest_url: str = ""
+    proxy: str = ""
+
+
+class LiveSource(msgspec.Struct, frozen=True, tag="live"):
+    """Exchanges, as they are now.
+
+    Attributes:
+        venues: what to subscribe to.
+        record: folder for everything that is received; empty: nothing is recorded.
+    """
+
+    venues: tuple[VenueSettings, ...]
+    record: str = ""
 
 
 class FeedSettings(msgspec.Struct, frozen=True, tag="feed"):
@@ -41,7 +64,7 @@ class FeedSettings(msgspec.Struct, frozen=True, tag="feed"):
     wait_for_readers: never overwrite what a reader needs (a replay), or never wait (live).
     """
 
-    source: CaptureSource | SimulatedSource
+    source: CaptureSource | LiveSource
     tape: str
     audit: bool
     wait_for_readers: bool

@@ -16,14 +16,16 @@ BOOK_LEVELS: Final = 10
 class InstrumentFigures:
     """One instrument's exact trade figures and its minute bars."""
 
-    __slots__ = ("bars", "count", "first", "last", "maximum", "minimum", "notional", "qty")
+    __slots__ = ("bars", "count", "first", "first_id", "last", "last_id", "maximum", "minimum", "notional", "qty")
 
     def __init__(self) -> None:
         self.count = 0
         self.qty = Decimal(0)
         self.notional = Decimal(0)
         self.first: Decimal | None = None
+        self.first_id = 0
         self.last: Decimal | None = None
+        self.last_id = 0
         self.minimum: Decimal | None = None
         self.maximum: Decimal | None = None
         self.bars: dict[int, Bar] = {}
@@ -35,8 +37,8 @@ class Audit:
     def __init__(self) -> None:
         self._figures: dict[Instrument, InstrumentFigures] = {}
 
-    def trade(self, instrument: Instrument, price_text: str, qty_text: str) -> None:
-        """Take in a new trade as it was written."""
+    def trade(self, instrument: Instrument, price_text: str, qty_text: str, trade_id: int) -> None:
+        """Take in a new trade as it was written; the first and the last are so by id, in whatever order they come."""
         figures = self._figures.get(instrument)
         if figures is None:
             figures = self._figures[instrument] = InstrumentFigures()
@@ -45,12 +47,15 @@ class Audit:
         figures.qty = EXACT.add(figures.qty, qty)
         figures.notional = EXACT.fma(price, qty, figures.notional)
         if figures.minimum is None or figures.maximum is None:
-            figures.first = figures.minimum = figures.maximum = price
+            figures.minimum = figures.maximum = price
         elif price < figures.minimum:
             figures.minimum = price
         elif price > figures.maximum:
             figures.maximum = price
-        figures.last = price
+        if figures.first is None or trade_id < figures.first_id:
+            figures.first, figures.first_id = price, trade_id
+        if figures.last is None or trade_id >= figures.last_id:
+            figures.last, figures.last_id = price, trade_id
 
     def minute_bar(self, instrument: Instrument, bar: Bar) -> None:
         """Take in a minute bar that closed or was revised."""

@@ -1,7 +1,8 @@
 """Reads recorded sessions: ``*.frames.gz``, or the same text uncompressed.
 
 The first line is ``# {json provenance}``; every other one ``recv_ns TAB kind TAB ref TAB payload``, kind ``F`` for
-a server's frame, ``S`` for a client's, ``C`` for a connection (payload = URL), ``H`` for an HTTP body (ref = URL).
+a server's frame, ``S`` for a client's, ``C`` for a connection (payload = URL), ``H`` for an HTTP body (ref = URL), and
+``B`` for one of these that cannot stand in a line, see :mod:`tickfloor.feeds.capture_lines`.
 What is readable is yielded; what is not becomes a problem with its line number.
 """
 
@@ -14,6 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from tickfloor.contracts.errors import CaptureError
+from tickfloor.feeds.capture_lines import KINDS, MAX_LINE_BYTES, WRAPPED, unwrapped
 
 CapturedFrame = tuple[int, str, str, bytes, int]
 """Receive time in ns UTC, kind, ref, payload, line number from 1."""
@@ -22,12 +24,12 @@ VENUES: Final = {
     ("binance", "spot"): "binance",
     ("binance", "usdm"): "binance-usdm",
     ("binance", "coinm"): "binance-coinm",
+    ("kraken", "spot-ws-v2"): "kraken",
+    ("coinbase", "advanced-trade"): "coinbase",
 }
-"""Venue by the provenance's exchange and market."""
+"""Venue by the provenance's exchange and market; a recording of ours names it."""
 
-KINDS: Final = {b"F": "F", b"S": "S", b"C": "C", b"H": "H"}
 CHUNK_BYTES: Final = 1 << 15
-MAX_LINE_BYTES: Final = 64 << 20
 MAX_PIECE_BYTES: Final = 1 << 20
 MAX_PROBLEMS: Final = 100
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -47,6 +49,7 @@ class Provenance(msgspec.Struct, frozen=True):
     exchange: str
     market: str
     name: str = ""
+    venue: str = ""
 
 
 class Capture:
@@ -104,7 +107,10 @@ class Capture:
             try:
                 recv, kind, ref, payload = line.split(b"\t", 3)
                 recv_ns = int(recv)
-                kind_text, ref_text = kinds[kind], ref.decode()
+                if kind == WRAPPED:
+                    kind_text, ref_text, payload = unwrapped(payload)
+                else:
+                    kind_text, ref_text = kinds[kind], ref.decode()
             except (ValueError, KeyError):
                 if line:
                     self.note(number, _what_is_wrong(line))
@@ -124,12 +130,12 @@ class Capture:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self.note(number, f"the provenance line cannot be read: {str(error)[:200]}")
             return None
-        venue = VENUES.get((provenance.exchange, provenance.market))
-        if venue is None:
+        venue = provenance.venue or VENUES.get((provenance.exchange, provenance.market))
+        if venue not in VENUES.values():
+            source = provenance.venue or f"{provenance.exchange} {provenance.market}"
             supported = ", ".join(f"{exchange} {market}" for exchange, market in VENUES)
             raise CaptureError(
-                f"capture {self.path} is of {provenance.exchange} {provenance.market}, which cannot be replayed; "
-                f"supported are {supported}"
+                f"capture {self.path} is of {source}, which cannot be replayed; supported are {supported}"
             )
         return venue
 
@@ -231,10 +237,15 @@ def _what_is_wrong(line: bytes) -> str:
     parts = line.split(b"\t", 3)
     if len(parts) < 4:
         return f"{len(parts)} of the 4 parts recv_ns, kind, ref, payload"
-    if parts[1] not in KINDS:
+    if parts[1] not in KINDS and parts[1] != WRAPPED:
         return f"kind {parts[1][:8].decode(errors='replace')!r} is not F, S, C or H"
     try:
         int(parts[0])
     except ValueError:
         return f"receive time {parts[0][:24].decode(errors='replace')!r} is not a number"
+    if parts[1] == WRAPPED:
+        try:
+            unwrapped(parts[3])
+        except ValueError as error:
+            return str(error)
     return "the ref is not UTF-8"

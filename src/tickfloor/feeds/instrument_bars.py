@@ -54,6 +54,17 @@ class InstrumentBars:
         self.end_ns = NEVER_NS
         self.lost_revisions = 0
 
+    def restore(self, forming: FormingBars, last_ms: int) -> None:
+        """Go on with what was forming.
+
+        Args:
+            last_ms: venue time of the newest trade, ms UTC; 0 for none. Its day's range is on the row.
+        """
+        self.forming.minute, self.forming.closed_part = forming.minute, forming.closed_part
+        if last_ms:
+            self._day = last_ms * 1_000_000 // DAY_NS
+        self._note_end()
+
     def begin_minute(
         self, ts_event: int, ts_ms: int, price: float, qty: float, bought: bool, minute_end_ns: int
     ) -> None:

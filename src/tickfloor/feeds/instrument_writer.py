@@ -1,6 +1,7 @@
 """Everything that is published for one instrument."""
 
 import math
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from tickfloor.board.row import Field, empty_row
@@ -22,6 +23,7 @@ SEQUENCE, TS_EVENT, TS_INIT, LAST, LAST_QTY, LAST_SIDE = map(int, tuple(Field)[:
 BID, BID_SIZE, ASK, ASK_SIZE = map(int, (Field.BID, Field.BID_SIZE, Field.ASK, Field.ASK_SIZE))
 DELTA, BOUGHT, SOLD = map(int, (Field.CUMULATIVE_DELTA, Field.BUY_VOLUME, Field.SELL_VOLUME))
 TRADES, LATE_TRADES, LAST_US = map(int, (Field.TRADES, Field.LATE_TRADES, Field.LAST_US))
+TRADE_ID: Final = int(Field.TRADE_ID)
 OPEN, HIGH, LOW, CLOSE, VOLUME = map(int, tuple(BarField)[1:6])
 QUOTE_VOLUME, BUY_VOLUME, BAR_TRADES, FIRST_MS, LAST_MS = map(int, tuple(BarField)[6:])
 TRADE, QUOTE, BOOK = int(Kind.TRADE), int(Kind.QUOTE), int(Kind.BOOK)
@@ -33,9 +35,13 @@ BOOK_LEVELS: Final = 20
 LEARNING_RECORDS: Final = 256
 MOST_MISSING: Final = 1_000_000_000
 """Trade ids that may be missing at once."""
+BEGUN_ANEW_NS: Final = 1_000_000_000
+"""A trade with an old id that is newer than the last one by this may be of a new numbering."""
 NO_TIME: Final = 0
 """Given as venue time where the venue sends none."""
 
+
+_DOUBTS: Final = {Quality.STALE: 1, Quality.REPAIRING: 2}
 
 # What of an instrument's board state is older than the tape: plain integers, an IntFlag costs 0.8 µs a use.
 DIRTY_ROW: Final = 1
@@ -43,6 +49,19 @@ DIRTY_MINUTE: Final = 2
 DIRTY_LONGER: Final = 4
 DIRTY_BOOK: Final = 8
 ROW_AND_MINUTE: Final = DIRTY_ROW | DIRTY_MINUTE
+
+
+class Join(Protocol):
+    """Who decides about trades that are not the next one; see :mod:`tickfloor.feeds.trade_join`."""
+
+    def offer(
+        self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int, /
+    ) -> bool | None:
+        """Take a trade whose id is not the expected one.
+
+        Returns:
+            True if it was published or is held back, False if it is a duplicate, None to leave it to the writer.
+        """
 
 
 class Venue(Protocol):
@@ -79,19 +98,23 @@ class InstrumentWriter:
         instrument: which one.
         row: its board row, in the order of :class:`~tickfloor.board.row.Field`.
         forming: its forming bars.
+        expected_id: of the next trade; -1 before the first.
         id_gaps: times a trade id was not the one after the last.
         missed_trades: ids left out by those gaps.
         duplicates: trades dropped because their id was not new.
+        join: who is asked about trades out of order; None: nobody, what is missing is a gap.
+        holding: the join holds trades back, and is asked about the next one, too.
         quotes_from_ticker: the venue sends best prices; the book does not make quotes any more.
     """
 
     __slots__ = (
+        "_anew",
         "_bars",
         "_book_bids_asks",
         "_book_gap",
         "_book_update_id",
         "_dirty",
-        "_expected_id",
+        "_doubts",
         "_id",
         "_jumps",
         "_learning",
@@ -101,9 +124,12 @@ class InstrumentWriter:
         "_trade_gap",
         "_unsettled",
         "duplicates",
+        "expected_id",
         "forming",
+        "holding",
         "id_gaps",
         "instrument",
+        "join",
         "missed_trades",
         "quotes_from_ticker",
         "row",
@@ -121,7 +147,11 @@ class InstrumentWriter:
         self._publisher = publisher
         self._tape = publisher.tape
         self._id = instrument.id
-        self._expected_id = -1
+        self.expected_id = -1
+        self.join: Join | None = None
+        self._doubts = 0
+        self._anew = (-1, -1)
+        self.holding = False
         self._jumps = JumpGuard(MOST_MISSING)
         self._quality = Quality.UNKNOWN
         self._trade_gap = False
@@ -131,6 +161,15 @@ class InstrumentWriter:
         self._book_update_id = 0
         self._book_bids_asks: OrderBook | None = None
         self._dirty = 0
+
+    def restore(self, row: Sequence[float], forming: FormingBars) -> None:
+        """Go on from a predecessor's row and forming bars; the book begins anew."""
+        self.row[:] = row
+        self.row[Field.BARS_AHEAD] = 0.0
+        self.row[Field.QUALITY] = float(Quality.UNKNOWN)
+        self.expected_id = int(row[TRADE_ID]) + 1 or -1
+        self._bars.restore(forming, int(row[LAST_US]) // 1000)
+        self._mark(DIRTY_ROW | DIRTY_MINUTE | DIRTY_LONGER)
 
     @property
     def quality(self) -> Quality:
@@ -172,10 +211,11 @@ class InstrumentWriter:
         Raises:
             FrameError: its venue time cannot be, or its id jumps too far to be believed at once.
         """
-        expected = self._expected_id
-        if trade_id != expected and expected >= 0 and not self._follows(expected, trade_id):
-            self.duplicates += 1
-            return False
+        expected = self.expected_id
+        if (trade_id != expected or self.holding) and expected >= 0:
+            taken = self._out_of_order(ts_event, ts_init, price, qty, side, trade_id, count)
+            if taken is not None:
+                return taken
         publisher = self._publisher
         if ts_event >= publisher.minute_end_ns:
             publisher.advance(ts_event, ts_init)
@@ -184,7 +224,7 @@ class InstrumentWriter:
             return True
         if self._unsettled or trade_id != expected:
             self._settle_trade(ts_event, ts_init, trade_id, price, qty)
-        self._expected_id = trade_id + 1
+        self.expected_id = trade_id + 1
         if ts_event > publisher.venue_ns:
             publisher.venue_ns = ts_event
         if ts_event - ts_init > publisher.clock.newest_ahead_ns:
@@ -243,6 +283,28 @@ class InstrumentWriter:
             self._dirty = dirty | ROW_AND_MINUTE
         tape.append(ts_event, ts_init, self._id, TRADE, side, 0, price, qty, trade_id, count)
         return True
+
+    def missed_trade(
+        self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int
+    ) -> None:
+        """Publish a trade that later ones have overtaken; bars that have closed since are revised.
+
+        Raises:
+            FrameError: as :meth:`trade`.
+        """
+        due, self.expected_id = self.expected_id, trade_id
+        try:
+            self.trade(ts_event, ts_init, price, qty, side, trade_id, count)
+        finally:
+            self.expected_id = due
+
+    def doubt(self, quality: Quality, on: bool, ts_init: int) -> None:
+        """Say that the instrument is not received (STALE) or being repaired (REPAIRING), or no longer."""
+        mark = _DOUBTS[quality]
+        doubts = self._doubts | mark if on else self._doubts & ~mark
+        if doubts != self._doubts:
+            self._doubts = doubts
+            self._requalify(self._publisher.venue_ns or ts_init, ts_init, 0)
 
     def quote(
         self, ts_event: int, ts_init: int, bid: float, bid_size: float, ask: float, ask_size: float
@@ -377,6 +439,7 @@ class InstrumentWriter:
             self._bars.write_longer()
         if dirty & DIRTY_BOOK and self._book_bids_asks is not None:
             board.write_book(number, self._book_update_id, *self._book_bids_asks.top(BOOK_LEVELS))
+        self.row[TRADE_ID] = self.expected_id - 1 if self.expected_id >= 0 else -1
         board.write_row(number, self.row)
 
     def _late_trade(
@@ -386,9 +449,9 @@ class InstrumentWriter:
         publisher = self._publisher
         if ts_event < publisher.venue_ns - MAX_LATE_NS:
             raise FrameError(f"trade time {ts_event} ns is over a day behind the venue's {publisher.venue_ns} ns")
-        if self._unsettled or trade_id != self._expected_id:
+        if self._unsettled or trade_id != self.expected_id:
             self._settle_trade(ts_event, ts_init, trade_id, price, qty)
-        self._expected_id = trade_id + 1
+        self.expected_id = trade_id + 1
         row, ts_ms, bought = self.row, ts_event // 1_000_000, side == BUY
         if bought:
             row[BOUGHT] += qty
@@ -417,6 +480,33 @@ class InstrumentWriter:
         self._append(end_ns, ts_init, kind, interval, MORE if more else 0,
                      slot, bar[CLOSE], bar[VOLUME], bar[BAR_TRADES])  # fmt: skip
 
+    def _out_of_order(
+        self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int
+    ) -> bool | None:
+        """Handle a trade that is not the next one, or for which others wait; None lets it be published as it is."""
+        expected = self.expected_id
+        if trade_id < expected and self._begins_anew(ts_event, trade_id):
+            return None
+        new = trade_id == expected or self._follows(expected, trade_id)
+        taken = None
+        if self.join is not None:
+            taken = self.join.offer(ts_event, ts_init, price, qty, side, trade_id, count)
+        if taken is None and new:
+            return None
+        if not taken:
+            self.duplicates += 1
+        return bool(taken)
+
+    def _begins_anew(self, ts_event: int, trade_id: int) -> bool:
+        """Say whether the venue numbers its trades anew: what is only late or repeated is not newer than the last.
+
+        One such trade may be an error, and is dropped; when the next one goes on from there, it is so.
+        """
+        if ts_event - int(self.row[LAST_US]) * 1_000 <= BEGUN_ANEW_NS:
+            return False
+        before, self._anew = self._anew, (trade_id, self.expected_id)
+        return before == (trade_id - 1, self.expected_id)
+
     def _follows(self, expected: int, trade_id: int) -> bool:
         """Say whether a trade whose id is not the expected one is new."""
         if self._jumps.believes(expected, trade_id):
@@ -427,7 +517,7 @@ class InstrumentWriter:
 
     def _settle_trade(self, ts_event: int, ts_init: int, trade_id: int, price: float, qty: float) -> None:
         """Handle what is not the usual next trade: the first, one after a gap, one after that."""
-        expected = self._expected_id
+        expected = self.expected_id
         self._trade_gap = expected >= 0 and trade_id != expected
         if self._trade_gap:
             self.id_gaps += 1
@@ -441,7 +531,10 @@ class InstrumentWriter:
         self._requalify(ts_event, ts_init, MORE)
 
     def _requalify(self, ts_event: int, ts_init: int, flags: int) -> None:
-        quality = Quality.GAP if self._trade_gap or self._book_gap else Quality.LIVE
+        if self._doubts:
+            quality = Quality.STALE if self._doubts & _DOUBTS[Quality.STALE] else Quality.REPAIRING
+        else:
+            quality = Quality.GAP if self._trade_gap or self._book_gap else Quality.LIVE
         self._unsettled = quality is not Quality.LIVE or self._learning > 0
         if quality is not self._quality:
             self._quality = quality

@@ -6,13 +6,17 @@ and closes what ended; a trade before its start is late.
 """
 
 from bisect import insort
+from collections.abc import Sequence
 from typing import Final
 
+from tickfloor.board.row import Field
+from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Kind
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.instrument_writer import InstrumentWriter
 from tickfloor.feeds.ports import Assign, BarObserver, BoardPort, TapePort
+from tickfloor.market.bars import FormingBars
 from tickfloor.market.venue_clock import GRACE_NS, VenueClock
 
 MINUTE_NS: Final = Interval.M1.ns
@@ -112,6 +116,21 @@ class MarketPublisher:
             writer = self._writers[symbol] = InstrumentWriter(self, instrument)
             insort(self._writers_by_id, writer, key=lambda each: each.instrument.id)
         return writer
+
+    def take_over(self, instrument: Instrument, row: Sequence[float], forming: FormingBars) -> None:
+        """Go on with an instrument of a predecessor from its row and forming bars.
+
+        Raises:
+            BoardFullError, LayoutMismatchError: the board is not the predecessor's.
+        """
+        self.board.add_instrument(instrument)
+        writer = self._writers[instrument.symbol] = InstrumentWriter(self, instrument)
+        insort(self._writers_by_id, writer, key=lambda each: each.instrument.id)
+        writer.restore(row, forming)
+        self.forming_until(writer.forming_end_ns)
+        self.venue_ns = max(self.venue_ns, int(row[Field.TS_EVENT]))
+        self.minute_start_ns = self.venue_ns - self.venue_ns % MINUTE_NS
+        self.minute_end_ns = self.minute_start_ns + MINUTE_NS
 
     def known(self, symbol: str) -> InstrumentWriter | None:
         """Return the writer of an instrument that has been opened, else None."""

@@ -14,6 +14,8 @@ from tickfloor.market.book import Level, OrderBook
 
 MAX_WAITING_EVENTS = 10_000
 MAX_WAITING_LEVELS = 1_000_000
+RENUMBERED_NS = 1_000_000_000
+"""An event with an old id and a venue time this much newer than the newest is no repetition."""
 
 
 class Outcome(Enum):
@@ -24,8 +26,10 @@ class Outcome(Enum):
     """the book holds it already"""
     WAITING = "waiting"
     """kept until a snapshot comes"""
+    FIRST = "first"
+    """kept, and nothing that it follows: fetch a snapshot"""
     GAP = "gap"
-    """events are missing: a trusted book was given up"""
+    """events are missing: a trusted book was given up; fetch a snapshot"""
     REFUSED = "refused"
     """a snapshot older than the first event kept: fetch another"""
 
@@ -50,7 +54,7 @@ class BookSync:
         update_id: the newest id in it.
         ts_event: venue time of the newest event in it, ns UTC; 0 before one.
         applied, dropped: events, of those received; dropped ones were in the book already.
-        sequence_gaps: times an event did not follow the one before.
+        sequence_gaps: times an event did not follow the one before, or the ids began anew.
         snapshots_refused: snapshots that did not reach the events kept, or that no event reached.
         overflowed: events forgotten because no snapshot came for too long.
     """
@@ -59,6 +63,7 @@ class BookSync:
         "_fresh",
         "_futures",
         "_stream_id",
+        "_stream_ts",
         "_waiting",
         "_waiting_levels",
         "applied",
@@ -75,6 +80,7 @@ class BookSync:
     def __init__(self, *, futures: bool) -> None:
         self._futures = futures
         self._stream_id: int | None = None
+        self._stream_ts = 0
         self._fresh = False
         self._waiting: deque[BookEvent] = deque()
         self._waiting_levels = 0
@@ -109,16 +115,15 @@ class BookSync:
         before = self._stream_id
         if before is not None:
             if event.last_id <= before:
-                self.dropped += 1
-                return Outcome.OLD
+                if event.ts_event <= self._stream_ts + RENUMBERED_NS:
+                    self.dropped += 1
+                    return Outcome.OLD
+                return self._lose(event)
             if (event.previous_id != before) if self._futures else (event.first_id > before + 1):
-                self.sequence_gaps += 1
-                self._stream_id = event.last_id
-                return self._distrust(event)
-        self._stream_id = event.last_id
+                return self._lose(event)
+        self._stream_id, self._stream_ts = event.last_id, event.ts_event
         if not self.trusted:
-            self._wait(event)
-            return Outcome.WAITING
+            return self._wait(event)
         if self._fresh:
             if self._holds(event):
                 self.dropped += 1
@@ -176,19 +181,29 @@ class BookSync:
         self.ts_event = event.ts_event
         self.applied += 1
 
+    def _lose(self, event: BookEvent) -> Outcome:
+        """Note that an event does not follow the one before."""
+        self.sequence_gaps += 1
+        self._stream_id, self._stream_ts = event.last_id, event.ts_event
+        return self._distrust(event)
+
     def _distrust(self, event: BookEvent) -> Outcome:
         """Forget the book and all events before a hole; only a snapshot from after it can help."""
         trusted, self.trusted = self.trusted, False
         self.book.clear()
         self._waiting.clear()
         self._waiting_levels = 0
-        self._wait(event)
-        return Outcome.GAP if trusted else Outcome.WAITING
+        kept = self._wait(event)
+        return Outcome.GAP if trusted else kept
 
-    def _wait(self, event: BookEvent) -> None:
+    def _wait(self, event: BookEvent) -> Outcome:
+        """Keep an event; FIRST where it is the only one, or older ones had to be forgotten."""
+        outcome = Outcome.WAITING if self._waiting else Outcome.FIRST
         self._waiting.append(event)
         self._waiting_levels += len(event.bids) + len(event.asks)
         while len(self._waiting) > MAX_WAITING_EVENTS or self._waiting_levels > MAX_WAITING_LEVELS:
             oldest = self._waiting.popleft()
             self._waiting_levels -= len(oldest.bids) + len(oldest.asks)
             self.overflowed += 1
+            outcome = Outcome.FIRST
+        return outcome

@@ -54,10 +54,19 @@ class AggTrade(Struct, frozen=True, gc=False, tag_field="e", tag="aggTrade"):
 
 
 class TradeText(Struct, frozen=True, gc=False):
-    """Price and quantity of a trade exactly as written."""
+    """Price and quantity of a trade exactly as written, and its id."""
 
     p: str
     q: str
+    t: Identity
+
+
+class AggTradeText(Struct, frozen=True, gc=False):
+    """Price and quantity of an aggregate exactly as written, and its id."""
+
+    p: str
+    q: str
+    a: Identity
 
 
 class BookTicker(Struct, frozen=True, gc=False):
@@ -153,6 +162,42 @@ class MiniTicker(Struct, frozen=True, gc=False, tag_field="e", tag="24hrMiniTick
     st: Whole | None = None
 
 
+class AggTradeRow(Struct, frozen=True, gc=False):
+    """One aggregate of an ``aggTrades`` answer."""
+
+    a: Identity
+    p: Price
+    q: Quantity
+    f: Whole
+    l: Whole  # noqa: E741
+    T: Time
+    m: bool
+
+
+class AggTradeRowText(Struct, frozen=True, gc=False):
+    """Its price and quantity exactly as written."""
+
+    p: str
+    q: str
+
+
+class TradeRow(Struct, frozen=True, gc=False):
+    """One trade of a ``trades`` or ``historicalTrades`` answer."""
+
+    id: Identity
+    price: Price
+    qty: Quantity
+    time: Time
+    isBuyerMaker: bool  # noqa: N815
+
+
+class TradeRowText(Struct, frozen=True, gc=False):
+    """Its price and quantity exactly as written."""
+
+    price: str
+    qty: str
+
+
 class Filter(Struct, frozen=True, gc=False):
     """One trading rule of a symbol; only prices and lots are looked at."""
 
@@ -162,16 +207,35 @@ class Filter(Struct, frozen=True, gc=False):
 
 
 class SymbolInfo(Struct, frozen=True, gc=False):
-    """What exchangeInfo says of one symbol."""
+    """What exchangeInfo says of one symbol; COIN-M calls the status otherwise."""
 
     symbol: str
     filters: list[Filter] = []
+    status: str = ""
+    contractStatus: str = ""  # noqa: N815
+    quoteAsset: str = ""  # noqa: N815
 
 
 class ExchangeInfo(Struct, frozen=True, gc=False):
     """The exchangeInfo body."""
 
     symbols: list[SymbolInfo]
+
+
+class DayVolume(Struct, frozen=True, gc=False):
+    """What ``ticker/24hr`` says of one symbol; COIN-M counts contracts, and the base asset."""
+
+    symbol: str
+    quoteVolume: Volume | None = None  # noqa: N815
+    baseVolume: Volume | None = None  # noqa: N815
+    weightedAvgPrice: Volume | None = None  # noqa: N815
+
+
+class Fault(Struct, frozen=True, gc=False):
+    """Why a request was refused."""
+
+    code: Whole | None = None
+    msg: str = ""
 
 
 class Envelope(Struct, frozen=True, gc=False):
@@ -182,7 +246,9 @@ class Envelope(Struct, frozen=True, gc=False):
     e: str | None = None
     s: str | None = None
     u: Identity | None = None
+    id: Whole | str | None = None
     code: Whole | None = None
+    msg: str = ""
     result: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
 

@@ -15,6 +15,7 @@ from tickfloor.feeds.binance.book_sync import BookEvent, BookSync, Outcome
 from tickfloor.feeds.binance.frames import (
     MICROSECONDS_FROM,
     AggTrade,
+    AggTradeText,
     BookTicker,
     Candle,
     Combined,
@@ -30,6 +31,7 @@ from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.instrument_writer import NO_TIME, InstrumentWriter
 from tickfloor.feeds.jumps import JumpGuard
 from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.venue import Repairs
 
 Handler = Callable[[int, bytes], object]
 """Takes the receive time, ns UTC, and the frame."""
@@ -37,6 +39,7 @@ Handler = Callable[[int, bytes], object]
 TRADES = Decoder(Combined[Trade], strict=False)
 AGG_TRADES = Decoder(Combined[AggTrade], strict=False)
 TRADE_TEXTS = Decoder(Combined[TradeText])
+AGG_TRADE_TEXTS = Decoder(Combined[AggTradeText])
 BOOK_TICKERS = Decoder(Combined[BookTicker], strict=False)
 DEPTHS = Decoder(Combined[DepthUpdate], strict=False)
 KLINES = Decoder(Combined[Kline], strict=False)
@@ -48,33 +51,37 @@ MINI_TICKER_ARRAYS = Decoder(Combined[list[MiniTicker]], strict=False)
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 MOST_UPDATES = 1_000_000_000_000
 """Update ids between two best prices of an instrument: on futures all symbols share the counter."""
-COIN_M_SYMBOL = 2
-"""``st`` of a COIN-M symbol among USD-M ones."""
+RENUMBERED_NS = 2_000_000_000
+"""Without a newer best price for so long, an older update id is no late one: the venue counts anew."""
 
 
 class QuoteState:
     """Newest best prices of one instrument, shared by its own and the all-market stream.
 
     Attributes:
-        last_id: update id of the newest; -1 before the first.
+        last_id: update id of the newest; -1 before the first of a connection.
+        last_ns: its receive time, ns UTC.
         stale: best prices dropped because a newer one had come.
     """
 
-    __slots__ = ("_jumps", "last_id", "stale")
+    __slots__ = ("_jumps", "last_id", "last_ns", "stale")
 
     def __init__(self) -> None:
         self.last_id = -1
+        self.last_ns = 0
         self.stale = 0
         self._jumps = JumpGuard(MOST_UPDATES)
 
-    def follows(self, update_id: int) -> bool:
+    def follows(self, update_id: int, recv_ns: int) -> bool:
         """Say whether an update is newer than the newest."""
         last = self.last_id
         if last < 0 or last < update_id <= last + MOST_UPDATES:
             return True
         if not self._jumps.believes(last, update_id):
             return False
-        return not last - MOST_UPDATES <= update_id <= last
+        if not last - MOST_UPDATES <= update_id <= last:
+            return True
+        return update_id < last and recv_ns - self.last_ns > RENUMBERED_NS
 
 
 def trade_handler(writer: InstrumentWriter) -> Handler:
@@ -113,17 +120,29 @@ def agg_trade_handler(writer: InstrumentWriter) -> Handler:
     return on_agg_trade
 
 
-def audited(handler: Handler, writer: InstrumentWriter, audit: Audit) -> Handler:
-    """Return a trade handler that also hands every new trade's wire text to the audit."""
-    decode, instrument = TRADE_TEXTS.decode, writer.instrument
+def audited_trade_handler(writer: InstrumentWriter, audit: Audit) -> Handler:
+    """Return the handler of a ``trade`` stream that also hands every new trade's wire text to the audit."""
+    handler, decode, instrument = trade_handler(writer), TRADE_TEXTS.decode, writer.instrument
 
     def on_trade(recv_ns: int, payload: bytes) -> None:
         # First, because it may be refused, and nothing of a refused frame is applied.
         text = decode(payload).data
         if handler(recv_ns, payload):
-            audit.trade(instrument, text.p, text.q)
+            audit.trade(instrument, text.p, text.q, text.t)
 
     return on_trade
+
+
+def audited_agg_trade_handler(writer: InstrumentWriter, audit: Audit) -> Handler:
+    """Return the handler of an ``aggTrade`` stream that also hands every new one's wire text to the audit."""
+    handler, decode, instrument = agg_trade_handler(writer), AGG_TRADE_TEXTS.decode, writer.instrument
+
+    def on_agg_trade(recv_ns: int, payload: bytes) -> None:
+        text = decode(payload).data
+        if handler(recv_ns, payload):
+            audit.trade(instrument, text.p, text.q, text.a)
+
+    return on_agg_trade
 
 
 def book_ticker_handler(writer: InstrumentWriter, state: QuoteState) -> Handler:
@@ -141,7 +160,7 @@ def book_ticker_handler(writer: InstrumentWriter, state: QuoteState) -> Handler:
 
 def publish_book_ticker(writer: InstrumentWriter, state: QuoteState, recv_ns: int, data: BookTicker) -> None:
     """Publish best prices unless newer ones have come; a side without price is empty."""
-    if not state.follows(data.u):
+    if not state.follows(data.u, recv_ns):
         state.stale += 1
         return
     time = data.E
@@ -151,11 +170,11 @@ def publish_book_ticker(writer: InstrumentWriter, state: QuoteState, recv_ns: in
     if not ask:
         ask = ask_size = math.nan
     writer.quote(time_ns(time) if time else NO_TIME, recv_ns, bid, bid_size, ask, ask_size)
-    state.last_id = data.u
+    state.last_id, state.last_ns = data.u, recv_ns
 
 
-def depth_handler(publisher: MarketPublisher, writer: InstrumentWriter, sync: BookSync) -> Handler:
-    """Return the handler of a ``depth`` stream."""
+def depth_handler(publisher: MarketPublisher, writer: InstrumentWriter, sync: BookSync, repairs: Repairs) -> Handler:
+    """Return the handler of a ``depth`` stream; it asks for a snapshot whenever the book needs one."""
     decode, symbol = DEPTHS.decode, writer.instrument.symbol
 
     def on_depth(recv_ns: int, payload: bytes) -> None:  # hot path: a COIN-M book sends 100 a second
@@ -171,6 +190,9 @@ def depth_handler(publisher: MarketPublisher, writer: InstrumentWriter, sync: Bo
             writer.book(ts_event, recv_ns, sync.book, sync.update_id)
         elif outcome is Outcome.GAP:
             writer.book_gap(ts_event, recv_ns)
+            repairs.book(symbol)
+        elif outcome is Outcome.FIRST:
+            repairs.book(symbol)
 
     return on_depth
 

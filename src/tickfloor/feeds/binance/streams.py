@@ -3,10 +3,16 @@
 import re
 from typing import Final, NamedTuple
 
+from tickfloor.feeds.binance.frames import Envelope
 from tickfloor.feeds.errors import FrameError
+from tickfloor.feeds.venue import Channel, StreamKey
 
 TRADE, AGG_TRADE, BOOK_TICKER = "trade", "aggTrade", "bookTicker"
 DEPTH, KLINE, TICKER, MINI_TICKER = "depth", "kline", "24hrTicker", "24hrMiniTicker"
+
+SHUTDOWN_STREAM, SHUTDOWN_EVENT = "!serverShutdown", "serverShutdown"
+
+VENUES: Final = ("binance", "binance-usdm", "binance-coinm")
 
 ALL_SYMBOLS: Final = ""
 """Stands for the symbol of an all-market stream."""
@@ -28,6 +34,8 @@ _ONE_SYMBOL = {"trade": TRADE, "aggTrade": AGG_TRADE, "bookTicker": BOOK_TICKER,
                "miniTicker": MINI_TICKER}  # fmt: skip
 _BY_EVENT = {"trade": TRADE, "aggTrade": AGG_TRADE, "bookTicker": BOOK_TICKER, "kline": KLINE,
              "depthUpdate": DEPTH, "24hrTicker": TICKER, "24hrMiniTicker": MINI_TICKER}  # fmt: skip
+_CHANNELS = {TRADE: Channel.TRADES, AGG_TRADE: Channel.TRADES, BOOK_TICKER: Channel.QUOTES, DEPTH: Channel.BOOK,
+             KLINE: Channel.BARS, TICKER: Channel.TICKERS, MINI_TICKER: Channel.TICKERS}  # fmt: skip
 
 
 class Stream(NamedTuple):
@@ -59,6 +67,20 @@ def stream_of(name: str) -> Stream:
     return Stream(_other(rest), symbol)
 
 
+def key_of(stream: Stream) -> StreamKey | None:
+    """Return what a stream is about, or None for a kind that is not used; an all-market stream's symbol is empty."""
+    channel = _CHANNELS.get(stream.kind)
+    return None if channel is None else StreamKey(channel, stream.symbol)
+
+
+def trades_of(venue: str) -> str:
+    """Return the kind of the trade stream that a live feed subscribes to.
+
+    Futures have a ``trade`` stream, too, but it is undocumented and silent at times (``wire-facts.md`` §3.1).
+    """
+    return TRADE if venue == "binance" else AGG_TRADE
+
+
 def stream_of_event(event: str, symbol: str | None) -> Stream:
     """Return the stream of a raw frame from its event type.
 
@@ -69,6 +91,19 @@ def stream_of_event(event: str, symbol: str | None) -> Stream:
     if kind is None:
         return Stream(_other(event.removesuffix("Update")), ALL_SYMBOLS)
     return Stream(kind, checked_symbol(symbol or ""))
+
+
+def event_of(envelope: Envelope) -> Stream | None:
+    """Return the stream of a raw frame, or None where it is of none; spot's ``bookTicker`` has no event type.
+
+    Raises:
+        FrameError: the symbol cannot be one.
+    """
+    if envelope.e is not None and envelope.e != SHUTDOWN_EVENT:
+        return stream_of_event(envelope.e, envelope.s)
+    if envelope.u is not None and envelope.s is not None:
+        return Stream(BOOK_TICKER, checked_symbol(envelope.s))
+    return None
 
 
 def checked_symbol(symbol: str) -> str:

@@ -10,10 +10,12 @@ from tickfloor.supervisor.control.requests import (
     EmergencyRecover,
     EmergencyResume,
     EmergencyStop,
+    ListFeeds,
     ListTraders,
     ListWorkers,
     PardonTrader,
     RankTraders,
+    ReconnectFeed,
     ReloadTrader,
     RemoveTrader,
     ReplaceWorker,
@@ -33,6 +35,7 @@ Answerable = (
     | ShowLogs | TraceCorrelation | ShowStatistics
     | ListTraders | ShowTrader | RankTraders
     | AddTrader | UpdateTrader | RemoveTrader | PardonTrader | ReloadTrader | RunTraders
+    | ListFeeds | ReconnectFeed
     | EmergencyStop | EmergencyResume | EmergencyRecover
 )  # fmt: skip
 """Requests that have one reply."""
@@ -85,6 +88,10 @@ async def answer(floor: FloorControl, request: Answerable) -> ControlReply:
             return await floor.reload_trader(request.name)
         case RunTraders():
             return await floor.run_traders(request.names)
+        case ListFeeds():
+            return await floor.list_feeds()
+        case ReconnectFeed():
+            return await floor.reconnect_feed(request.venue, request.connection)
         case EmergencyStop():
             return await floor.emergency_stop()
         case EmergencyResume():

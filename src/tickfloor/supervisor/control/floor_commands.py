@@ -8,7 +8,19 @@ from typing import TypeVar
 
 import msgspec
 
-from tickfloor.contracts.commands import Drain, GetStatus, Measure, TradersRun, WorkerReport
+from tickfloor.contracts.commands import (
+    CommandBody,
+    Drain,
+    FeedReported,
+    GetStatus,
+    Measure,
+    Reconnect,
+    Reconnecting,
+    ReportFeed,
+    Result,
+    TradersRun,
+    WorkerReport,
+)
 from tickfloor.contracts.errors import WorkerError
 from tickfloor.contracts.states import Health, SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
@@ -18,6 +30,8 @@ from tickfloor.supervisor.control.log_tail import LogSubscription, LogTail
 from tickfloor.supervisor.control.replies import (
     EffectsSwitched,
     EmergencyRecovered,
+    FeedReconnecting,
+    FeedsListed,
     LogsShown,
     RefusalKind,
     StatisticsShown,
@@ -62,6 +76,7 @@ class FloorCommands:
     Args:
         replace: puts a successor in a slot's place.
         figures: gives the statistics of every part of the floor, by name.
+        feed: the name of the feed's slot.
     """
 
     def __init__(
@@ -78,6 +93,7 @@ class FloorCommands:
         replace: Callable[[str, str], Coroutine[None, None, None]],
         scaler: Scaler,
         figures: Callable[[], dict[str, object]],
+        feed: str,
     ) -> None:
         self._supervisor = supervisor
         self._pool = pool
@@ -89,6 +105,7 @@ class FloorCommands:
         self._replace = replace
         self._scaler = scaler
         self._figures = figures
+        self._feed = feed
         self._traders = TraderView(pool, ledger, log)
 
     # Workers
@@ -243,6 +260,26 @@ class FloorCommands:
     async def show_statistics(self) -> StatisticsShown:
         """Return the figures of every part of the floor."""
         return StatisticsShown(parts={name: _flat(figures) for name, figures in self._figures().items()})
+
+    # Feeds
+
+    async def list_feeds(self) -> FeedsListed:
+        """Describe the live feed, venue by venue."""
+        reported = await self._of_feed(ReportFeed())
+        assert isinstance(reported, FeedReported)
+        return FeedsListed(venues=reported.venues)
+
+    async def reconnect_feed(self, venue: str, connection: str) -> FeedReconnecting:
+        """Replace a venue's connections, or the one of that name, without a gap."""
+        answer = await self._of_feed(Reconnect(venue=venue, connection=connection))
+        assert isinstance(answer, Reconnecting)
+        return FeedReconnecting(venue=venue, connections=answer.connections)
+
+    async def _of_feed(self, body: CommandBody) -> Result | None:
+        process = self._slot(self._feed).process
+        if process is None or process.state is not WorkerState.READY:
+            raise ControlRefusedError("the feed is not running; try again later", RefusalKind.BUSY)
+        return await _granted(process.command(body, seconds=_PATIENCE))
 
     # Traders
 

@@ -10,6 +10,8 @@ from tickfloor.supervisor.control.log_tail import LogSubscription
 from tickfloor.supervisor.control.replies import (
     EffectsSwitched,
     EmergencyRecovered,
+    FeedReconnecting,
+    FeedsListed,
     LogsShown,
     RefusalKind,
     StatisticsShown,
@@ -106,6 +108,12 @@ class FloorControl(Protocol):
 
     async def run_traders(self, names: tuple[str, ...]) -> TradersRun:
         """Evaluate traders now, all without names, in every worker that has some."""
+
+    async def list_feeds(self) -> FeedsListed:
+        """Describe the live feed, venue by venue."""
+
+    async def reconnect_feed(self, venue: str, connection: str) -> FeedReconnecting:
+        """Replace a venue's connections, or the one of that name, without a gap."""
 
     async def show_statistics(self) -> StatisticsShown:
         """Return the figures of the router, the metrics, the lifecycle and whatever else counts."""

@@ -6,6 +6,7 @@ import msgspec
 
 from tickfloor.contracts.commands import RuleProblem, TraderReport, TradersRun
 from tickfloor.contracts.events import LogLine
+from tickfloor.contracts.feeds import VenueReport
 from tickfloor.contracts.states import Health, SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
 
@@ -216,6 +217,19 @@ class EffectsSwitched(Reply, frozen=True, kw_only=True):
     changed: bool
 
 
+class FeedsListed(Reply, frozen=True, kw_only=True):
+    """How the live feed stands, venue by venue; none while it replays."""
+
+    venues: tuple[VenueReport, ...]
+
+
+class FeedReconnecting(Reply, frozen=True, kw_only=True):
+    """The connections that are being replaced."""
+
+    venue: str
+    connections: tuple[str, ...]
+
+
 class EmergencyRecovered(Reply, frozen=True, kw_only=True):
     """What an emergency recovery brought back; ``failed`` says why, by worker, where it could not."""
 
@@ -251,6 +265,7 @@ ControlReply = (
     WorkersListed | WorkerShown | WorkerReplaced | WorkerDrained | WorkerCleanedUp | WorkerStopped | TradersScaled
     | LogsShown | Traced | StatisticsShown
     | TradersListed | TraderShown | TradersRanked | TraderPlaced | TraderRemoved | TradersRun
+    | FeedsListed | FeedReconnecting
     | EffectsSwitched | EmergencyRecovered | Refused
 )  # fmt: skip
 

@@ -144,6 +144,21 @@ class EmergencyResume(Request, frozen=True, kw_only=True):
     """Allow effects again. Reply: EffectsSwitched."""
 
 
+class ListFeeds(Request, frozen=True, kw_only=True):
+    """Reply: FeedsListed."""
+
+
+class ReconnectFeed(Request, frozen=True, kw_only=True):
+    """Replace connections of a venue without a gap. Reply: FeedReconnecting.
+
+    Attributes:
+        connection: the name of one; empty: all of the venue.
+    """
+
+    venue: str
+    connection: str = ""
+
+
 class EmergencyRecover(Request, frozen=True, kw_only=True):
     """Restart every worker and restore traders and displays from what shall be. Reply: EmergencyRecovered."""
 
@@ -153,6 +168,7 @@ ControlRequest = (
     | ShowLogs | FollowLogs | TraceCorrelation | ShowStatistics
     | ListTraders | ShowTrader | RankTraders
     | AddTrader | UpdateTrader | RemoveTrader | PardonTrader | ReloadTrader | RunTraders
+    | ListFeeds | ReconnectFeed
     | EmergencyStop | EmergencyResume | EmergencyRecover
 )  # fmt: skip
 

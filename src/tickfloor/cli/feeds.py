@@ -1,0 +1,145 @@
+"""``tickfloor feeds``: the exchanges of a running floor, seen and steered from outside."""
+
+import msgspec
+
+from tickfloor.cli.control_client import connected
+from tickfloor.cli.exit_codes import ExitCode
+from tickfloor.cli.output import counted, data, fail, say
+from tickfloor.cli.table import UNKNOWN, Cell, Column, show_table
+from tickfloor.contracts.feeds import ConnectionReport, ConnectionState, VenueReport
+from tickfloor.supervisor.control.replies import FeedReconnecting, FeedsListed
+from tickfloor.supervisor.control.requests import ListFeeds, ReconnectFeed
+
+_VENUES = (
+    Column("venue", gives_way=True),
+    Column("live", right=True),
+    Column("stale", right=True),
+    Column("repairing", right=True),
+    Column("gap", right=True),
+    Column("open", right=True),
+    Column("frames", right=True),
+    Column("missing", right=True),
+    Column("repairs", right=True),
+    Column("weight", right=True),
+)
+_CONNECTIONS = (
+    Column("connection", gives_way=True),
+    Column("route"),
+    Column("state"),
+    Column("up", right=True),
+    Column("streams", right=True),
+    Column("silent", right=True),
+    Column("frames", right=True),
+    Column("bad", right=True),
+    Column("quiet", right=True),
+)
+_STATE_COLOURS = {ConnectionState.OPEN: "green", ConnectionState.CLOSED: "red"}
+
+
+def list_feeds(floor: str | None, seconds: float, as_json: bool) -> None:
+    """Show every venue on a line."""
+    venues = _venues(floor, seconds)
+    if as_json:
+        data(msgspec.json.encode(venues).decode())
+        return
+    show_table(_VENUES, [_venue_row(venue) for venue in venues])
+    for venue in venues:
+        if venue.repairs.held_seconds > 0:
+            say(f"{venue.venue}: no request for {venue.repairs.held_seconds:,.0f} s: {venue.repairs.held_reason}")
+
+
+def show_feed(name: str, floor: str | None, seconds: float, as_json: bool) -> None:
+    """Show all that is known of one venue."""
+    venues = _venues(floor, seconds)
+    venue = next((each for each in venues if each.venue == name), None)
+    if venue is None:
+        fail(f"the floor has no venue {name!r}; it has {', '.join(each.venue for each in venues)}", ExitCode.NOT_FOUND)
+    if as_json:
+        data(msgspec.json.encode(venue).decode())
+        return
+    for label, text in _details(venue):
+        data(f"{label:<18} {text}")
+    data("")
+    show_table(_CONNECTIONS, [_connection_row(each) for each in venue.connections])
+    for each in venue.connections:
+        for stream, reason in each.refused.items():
+            say(f"{each.name}: {stream} is refused: {reason}")
+        if each.reason and each.state is not ConnectionState.OPEN:
+            say(f"{each.name}: {each.reason}")
+
+
+def reconnect_feed(venue: str, connection: str, floor: str | None, seconds: float, as_json: bool) -> None:
+    """Replace connections of a venue."""
+    with connected(floor, seconds) as asked:
+        reply = asked.ask(ReconnectFeed(venue=venue, connection=connection), FeedReconnecting)
+        if as_json:
+            data(msgspec.json.encode(asked.effect(reply)).decode())
+        else:
+            names = ", ".join(reply.connections) or "none is open"
+            data(f"{venue}: replacing {counted(len(reply.connections), 'connection')} ({names})")
+
+
+def _venues(floor: str | None, seconds: float) -> tuple[VenueReport, ...]:
+    with connected(floor, seconds) as connection:
+        venues = connection.ask(ListFeeds(), FeedsListed).venues
+    if not venues:
+        fail("this floor replays recorded data: it is connected to no exchange", ExitCode.NOT_FOUND)
+    return venues
+
+
+def _venue_row(venue: VenueReport) -> list[Cell | str]:
+    count = venue.instruments.get
+    return [
+        venue.venue,
+        f"{count('live', 0):,}",
+        _bad(count("stale", 0)),
+        _bad(count("repairing", 0)),
+        _bad(count("gap", 0)),
+        f"{sum(each.state is ConnectionState.OPEN for each in venue.connections)}/{len(venue.connections)}",
+        f"{sum(each.frames for each in venue.connections):,}",
+        f"{venue.missing_trades:,}",
+        f"{venue.repairs.waiting + venue.repairs.in_flight:,}",
+        f"{venue.repairs.used_weight:,}/{venue.repairs.weight_limit:,}",
+    ]
+
+
+def _connection_row(each: ConnectionReport) -> list[Cell | str]:
+    return [
+        each.name,
+        each.route or UNKNOWN,
+        Cell(each.state, _STATE_COLOURS.get(each.state, "yellow")),
+        _seconds(each.age),
+        f"{each.streams:,}",
+        _bad(each.silent),
+        f"{each.frames:,}",
+        _bad(each.malformed),
+        _seconds(each.quiet),
+    ]
+
+
+def _details(venue: VenueReport) -> list[tuple[str, str]]:
+    repairs = venue.repairs
+    ahead = UNKNOWN if venue.clock_ahead_ms is None else f"{venue.clock_ahead_ms:+,.1f} ms"
+    details = [
+        ("venue", venue.venue),
+        ("instruments", ", ".join(f"{count:,} {quality}" for quality, count in venue.instruments.items() if count)),
+        ("missing trades", f"{venue.missing_trades:,}"),
+        ("ids without trade", f"{venue.skipped_trades:,}"),
+        ("repairs", f"{repairs.waiting:,} waiting, {repairs.in_flight:,} under way, {repairs.answered:,} answered"),
+        ("requests failed", f"{repairs.failed:,}"),
+        ("weight used", f"{repairs.used_weight:,} of {repairs.weight_limit:,} this minute"),
+        ("venue's clock", f"{ahead} to ours"),
+    ]
+    if repairs.held_seconds > 0:
+        details.append(("requests held", f"for {repairs.held_seconds:,.0f} s: {repairs.held_reason}"))
+    details += [(f"gap in {symbol}", counted(missing, "trade")) for symbol, missing in venue.gaps.items()]
+    details += [("left out", f"{count:,} {why}") for why, count in venue.left_out.items()]
+    return details
+
+
+def _bad(count: int) -> Cell | str:
+    return Cell(f"{count:,}", "yellow") if count else "0"
+
+
+def _seconds(seconds: float | None) -> str:
+    return UNKNOWN if seconds is None else f"{seconds:,.1f} s"

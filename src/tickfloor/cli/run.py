@@ -1,0 +1,64 @@
+"""``tickfloor run``: the whole floor on live exchanges."""
+
+import sys
+import time
+from pathlib import Path
+
+import typer
+
+from tickfloor.cli.exit_codes import ExitCode
+from tickfloor.cli.output import counted, fail, say, without_password
+from tickfloor.cli.rules import read_rules
+from tickfloor.cli.run_floor import run_floor
+from tickfloor.cli.settings import read_config
+from tickfloor.cli.summary import summarise
+from tickfloor.cli.unknown_symbols import unknown_symbols
+from tickfloor.config import Config
+from tickfloor.contracts.settings import ConsoleSettings, LiveSource
+from tickfloor.floor import FloorPlan
+
+
+def run_live(
+    config: Path | None,
+    rules: Path | None,
+    seconds: float,
+    database: str | None,
+    workers: int | None,
+    record: Path | None,
+) -> None:
+    """Start the floor on the venues of a settings file and show it until it ends."""
+    settings = read_config(config, trader_workers=workers, database=database)
+    require_venues(settings, config)
+    file = None if rules is None else read_rules(rules)
+    specs = () if file is None else file.specs
+    started_ns = time.time_ns()
+    plan = FloorPlan(
+        source=LiveSource(venues=settings.venues, record="" if record is None else str(record.absolute())),
+        identity=f"live-{started_ns}",
+        tape="live",
+        traders=specs,
+        replay=False,
+        console=ConsoleSettings(view="floor", live=sys.stdout.isatty(), stream="stdout"),
+    )
+    shown = without_password(settings.database)
+    venues = ", ".join(venue.venue for venue in settings.venues)
+    say(f"live: {venues}; {counted(len(specs), 'rule')}; signals go to {shown}")
+    outcome = run_floor(settings, plan, file, seconds or None)
+    for line in unknown_symbols(specs, outcome.instruments):
+        say(line)
+    summarise(outcome, shown)
+    if outcome.lost:
+        raise typer.Exit(ExitCode.FAILURE)
+    if outcome.interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def require_venues(settings: Config, path: Path | None) -> None:
+    """End the command if no venue is set."""
+    if not settings.venues:
+        where = "the settings file" if path is None else str(path)
+        fail(
+            f"{where} names no venue; add one, for example:\n\n"
+            '  [[venues]]\n  venue = "binance"\n  quotes = ["USDT"]\n  top = 20\n',
+            ExitCode.INVALID,
+        )

@@ -1,0 +1,19 @@
+"""What a live floor has done, for a person."""
+
+from tickfloor.cli.output import data, say
+from tickfloor.cli.run_floor import Outcome
+
+
+def summarise(outcome: Outcome, database: str) -> None:
+    """Say what a live floor has done, and what it could not use."""
+    status = outcome.status
+    memory = sum(worker.memory for worker in status.workers) / (1 << 20)
+    restarts = sum(worker.restarts for worker in status.workers)
+    data(f"ran          {status.uptime:.1f} s, {len(status.workers)} workers, {restarts} restarts, {memory:.0f} MiB")
+    data(f"market       {outcome.feed.frames:,} frames, {outcome.feed.head:,} records")
+    data(f"signals      {len(outcome.signals):,} stored in {database}")
+    if status.latency_p50_us is not None:
+        data(f"latency      p50 {status.latency_p50_us:,.0f} µs, p99 {status.latency_p99_us:,.0f} µs, tick to signal")
+    data(f"lost         {outcome.lost:,}")
+    for problem in outcome.feed.problems:
+        say(f"{problem.file}: {problem.reason}")

@@ -1,0 +1,1 @@
+"""Live venues: connections that are kept, streams that are watched, repairs that are asked for."""

@@ -1,0 +1,297 @@
+"""One venue, live: its instruments are chosen, its streams carried, watched and repaired."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from ssl import SSLContext
+from typing import Final
+
+from tickfloor.contracts.feeds import VenueReport
+from tickfloor.contracts.ports import LogPort
+from tickfloor.contracts.settings import VenueSettings
+from tickfloor.feeds.audit import Audit
+from tickfloor.feeds.live.connection import Surroundings
+from tickfloor.feeds.live.lines import Lines, UnknownConnectionError
+from tickfloor.feeds.live.listing import Choice, Listing
+from tickfloor.feeds.live.receive_clock import ReceiveClock
+from tickfloor.feeds.live.repair_queue import RepairQueue
+from tickfloor.feeds.live.repairs import LiveRepairs
+from tickfloor.feeds.live.rerouting import Rerouting
+from tickfloor.feeds.live.rest import RestClient
+from tickfloor.feeds.live.staleness import Staleness
+from tickfloor.feeds.live.venue_report import venue_report
+from tickfloor.feeds.live.watchdog import Patience
+from tickfloor.feeds.live.wire import Recorder, Turn
+from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.recording.recorder import Recorder as FileRecorder
+from tickfloor.feeds.trade_join import TradeJoins
+from tickfloor.feeds.venue import Adapter, Dialect, StreamKey
+from tickfloor.feeds.venues import adapter_of, dialect_of
+
+TICK_SECONDS: Final = 0.05
+REFRESH_SECONDS: Final = 3600.0
+CLOSE_SECONDS: Final = 0.8
+
+
+class VenueFeed:
+    """Runs one venue on the event loop that it is started in.
+
+    Attributes:
+        adapter: reads the venue's frames.
+    """
+
+    def __init__(
+        self,
+        settings: VenueSettings,
+        *,
+        adapter: Adapter,
+        dialect: Dialect,
+        publisher: MarketPublisher,
+        joins: TradeJoins,
+        repair_queue: RepairQueue,
+        clock: ReceiveClock,
+        on_flush: Callable[[], None],
+        log: LogPort,
+        recorder: Recorder | None = None,
+        closers: Iterable[Callable[[], Awaitable[object]]] = (),
+        tls: SSLContext | None = None,
+        patience: Patience | None = None,
+        refresh_seconds: float = REFRESH_SECONDS,
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            on_flush: shows what was published; called at the end of each turn of the loop that brought frames.
+            recorder: given everything that is received and sent; None: nothing is recorded.
+            closers: called in this order when the connections are closed.
+            tls: instead of the default context.
+            patience: how long streams may be silent; None: as long as usual.
+            refresh_seconds: from one look at what is traded to the next.
+        """
+        self.adapter = adapter
+        self._settings = settings
+        self._dialect = dialect
+        self._publisher = publisher
+        self._joins = joins
+        self._queue = repair_queue
+        self._clock = clock
+        self._on_flush = on_flush
+        self._log = log
+        self._recorder = recorder
+        self._closers = tuple(closers)
+        self._tls = tls
+        self._patience = patience or Patience()
+        self._refresh_seconds = refresh_seconds
+        self._staleness = Staleness(publisher.known)
+        self._numbers = itertools.count(1)
+        self._lines: Lines | None = None
+        self._rerouting: Rerouting | None = None
+        self._symbols: tuple[str, ...] = ()
+        self._work: asyncio.Task[None] | None = None
+        self._closed = False
+        self._look_due_ns = 0
+        self._refusals_said: set[tuple[StreamKey, str]] = set()
+        self._malformed_said = 0
+
+    @classmethod
+    def of(
+        cls,
+        settings: VenueSettings,
+        *,
+        publisher: MarketPublisher,
+        audit: Audit | None,
+        clock: ReceiveClock,
+        record: Path | None,
+        on_flush: Callable[[], None],
+        log: LogPort,
+    ) -> "VenueFeed":
+        """Return the feed of a venue, with everything that it needs.
+
+        Args:
+            record: folder for everything that is received; None: nothing is recorded.
+
+        Raises:
+            UnknownVenueError: there is no such venue.
+            RecordingError: nothing can be recorded there.
+        """
+        dialect = dialect_of(settings)
+        recorder = None if record is None else FileRecorder(record, settings.venue, clock=clock.now)
+        client = RestClient(
+            dialect.rest_url(),
+            proxy=settings.proxy,
+            record=None if recorder is None else recorder.frame,
+            clock=clock.now,
+        )
+        queue = RepairQueue(client.fetch, weight_per_minute=dialect.limits.weight_per_minute, clock=clock.now, log=log)
+        repairs = LiveRepairs(dialect, queue, clock=clock.now, log=log)
+        joins = TradeJoins(repairs, audit=audit)
+        adapter = adapter_of(settings.venue, publisher, joins=joins, repairs=repairs, audit=audit)
+
+        async def close_recorder() -> None:
+            if recorder is not None:
+                await asyncio.to_thread(recorder.close, CLOSE_SECONDS)
+
+        feed = cls(
+            settings, adapter=adapter, dialect=dialect, publisher=publisher, joins=joins, repair_queue=queue,
+            clock=clock, on_flush=on_flush, log=log, recorder=recorder, closers=(client.close, close_recorder),
+        )  # fmt: skip
+        repairs.attach(adapter, feed.resubscribe)
+        return feed
+
+    @property
+    def frames(self) -> int:
+        """Whole messages received so far."""
+        return 0 if self._lines is None else self._lines.frames
+
+    @property
+    def malformed(self) -> int:
+        """Those of them that could not be read."""
+        return 0 if self._lines is None else self._lines.malformed
+
+    async def run(self) -> None:
+        """Live, until :meth:`close` or until cancelled.
+
+        Raises:
+            ConfigError: the venue has nothing of what is asked for.
+            Exception: something failed that is a fault of ours; a group of them if several did.
+        """
+        self._work = asyncio.create_task(self._run(), name=f"feed-{self._settings.venue}")
+        try:
+            await self._work
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+        except BaseExceptionGroup as group:
+            raise _first_of(group) from group
+
+    async def close(self) -> None:
+        """Close the connections, then what they used."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._work is not None and not self._work.done():
+            for line in () if self._lines is None else self._lines.all():
+                line.close()
+            self._work.cancel()
+            await asyncio.wait({self._work}, timeout=CLOSE_SECONDS)
+        for closer in self._closers:
+            await closer()
+
+    def reconnect(self, connection: str = "") -> tuple[str, ...]:
+        """Replace a connection, or all with an empty name, without a gap, and return their names.
+
+        Raises:
+            UnknownConnectionError: there is none of that name.
+        """
+        if self._lines is None:
+            if connection:
+                raise UnknownConnectionError(f"there is no connection {connection!r} yet")
+            return ()
+        return self._lines.reconnect(connection)
+
+    def resubscribe(self, keys: Iterable[StreamKey]) -> None:
+        """Ask anew for streams whose data cannot be trusted."""
+        if self._lines is not None:
+            self._lines.renew(keys)
+
+    def report(self) -> VenueReport:
+        """Return how the venue stands."""
+        dead = [] if self._rerouting is None else self._rerouting.dead()
+        return venue_report(
+            self._settings.venue,
+            publisher=self._publisher,
+            adapter=self.adapter,
+            joins=self._joins,
+            queue=self._queue,
+            now=self._clock.now(),
+            connections=() if self._lines is None else self._lines.statistics(dead),
+        )
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what could not be had or read, in words."""
+        if self._lines is None:
+            return ()
+        found = []
+        for line in self._lines.all():
+            found += [f"{key.channel} of {key.symbol} refused: {reason}" for key, reason in line.refused().items()]
+            if line.malformed:
+                found.append(f"{line.name}: {line.malformed} malformed frames, the newest: {line.newest_problem}")
+        return tuple(found)
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._queue.run(), name="repairs")
+            turn = Turn(self._on_flush)
+            group.create_task(turn.failure(), name="publishing")
+            surroundings = Surroundings(
+                adapter=self.adapter, dialect=self._dialect, clock=self._clock, turn=turn,
+                log=self._log, recorder=self._recorder, proxy=self._settings.proxy, tls=self._tls,
+                elsewhere=self.resubscribe, numbers=self._numbers,
+            )  # fmt: skip
+            lines = self._lines = Lines(surroundings, self._staleness, group)
+            self._rerouting = Rerouting(
+                lines, self._staleness, adapter=self.adapter, dialect=self._dialect, joins=self._joins,
+                questions=self._queue, now=self._clock.now, log=self._log, patience=self._patience,
+            )  # fmt: skip
+            listing = Listing(
+                self._settings,
+                adapter=self.adapter,
+                dialect=self._dialect,
+                questions=self._queue,
+                log=self._log,
+            )
+            self._want(await listing.first(), lines, self._rerouting)
+            group.create_task(self._tick_for_ever(lines, self._rerouting, turn), name="ticks")
+            while True:
+                await asyncio.sleep(self._refresh_seconds)
+                self._want(await listing.again(self._symbols), lines, self._rerouting)
+
+    def _want(self, choice: Choice, lines: Lines, rerouting: Rerouting) -> None:
+        """Bring the streams up to what is asked for and traded now."""
+        self._symbols = choice.symbols
+        wanted = set(choice.keys)
+        if gone := [key for key in lines.keys if key not in wanted]:
+            lines.remove(gone)
+            rerouting.forget(gone)
+        lines.add(choice.keys)
+
+    async def _tick_for_ever(self, lines: Lines, rerouting: Rerouting, turn: Turn) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._clock.adjust()
+            now = self._clock.now()
+            self._publisher.tick(now)
+            self._joins.tick(now)
+            lines.catch_up(now)
+            if now >= self._look_due_ns:
+                self._look_due_ns = now + round(self._patience.look * 1e9)
+                lines.mark_refused(now)
+                rerouting.look(now)
+                self._say_news(lines)
+            if not turn.due:
+                turn.begin()
+
+    def _say_news(self, lines: Lines) -> None:
+        """Log streams that were given up, and frames that could not be read."""
+        for line in lines.all():
+            for key, reason in line.refused().items():
+                if (key, reason) not in self._refusals_said:
+                    self._refusals_said.add((key, reason))
+                    self._log.warning(
+                        "stream refused", stream=key.channel.value, symbol=key.symbol, line=line.name, reason=reason
+                    )
+        if lines.malformed > self._malformed_said:
+            newest = next((line.newest_problem for line in lines.all() if line.newest_problem), "")
+            self._log.warning(
+                "malformed frames", venue=self._settings.venue, frames=lines.malformed - self._malformed_said,
+                newest=newest,
+            )  # fmt: skip
+            self._malformed_said = lines.malformed
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """Return what a group of tasks failed of, if it is one thing."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,1 @@
+"""Recordings: everything that a venue sent, as it was received, in rotated files with an index."""

@@ -1,0 +1,70 @@
+"""What can be done to those who use the exchange: the base of all hostilities, and how one is read."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+from tickfloor.simulator.conditions import Conditions
+from tickfloor.simulator.errors import HostilityError
+from tickfloor.simulator.face import Face
+from tickfloor.simulator.server import StreamServer
+
+
+class Exchange(Protocol):
+    """What hostilities act on."""
+
+    server: StreamServer
+    conditions: Conditions
+
+    def faces_of(self, venue: str) -> list[Face]:
+        """Return the faces whose venue fits a pattern.
+
+        Raises:
+            HostilityError: none does.
+        """
+
+
+class Hostility(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One kind of trouble; its fields are its parameters."""
+
+    name: ClassVar[str] = ""
+
+    def apply(self, exchange: Exchange) -> str:
+        """Do it, and return what was done in words.
+
+        Raises:
+            HostilityError: what it is to be done to is not there.
+        """
+        raise NotImplementedError
+
+    def __post_init__(self) -> None:
+        for field in self.__struct_fields__:
+            value = getattr(self, field)
+            if isinstance(value, float | int) and not (math.isfinite(value) and (value >= 0 or field == "ahead")):
+                raise ValueError(f"{field} must be a number from 0, not {value}")
+
+
+def read_hostility(known: Mapping[str, type[Hostility]], do: str, parameters: Mapping[str, object]) -> Hostility:
+    """Return a hostility by its name.
+
+    Raises:
+        HostilityError: there is no such one, or it does not take these parameters.
+    """
+    kind = known.get(do)
+    if kind is None:
+        raise HostilityError(f"there is no hostility {do!r}; there are {', '.join(sorted(known))}")
+    try:
+        return msgspec.convert(dict(parameters), type=kind)
+    except (msgspec.ValidationError, ValueError) as error:
+        takes = ", ".join(f"{name}: {kind_of}" for name, kind_of in parameters_of(kind).items()) or "no parameters"
+        raise HostilityError(f"{do}: {error}; it takes {takes}") from error
+
+
+def parameters_of(kind: type[Hostility]) -> dict[str, Any]:
+    """Return a hostility's parameters with their defaults; those that must be given are None."""
+    return {
+        field.encode_name: None if field.default is msgspec.NODEFAULT else field.default
+        for field in msgspec.structs.fields(kind)
+    }

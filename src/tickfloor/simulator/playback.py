@@ -1,0 +1,125 @@
+"""Recorded sessions served again: every frame as it was, when it is due."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Final, Protocol
+
+from tickfloor.feeds.capture import Capture
+from tickfloor.feeds.merge import MergedFrame, merge
+from tickfloor.simulator.conditions import Conditions
+from tickfloor.simulator.errors import SimulatorError
+from tickfloor.simulator.face import Face
+from tickfloor.simulator.settings import SimulatorSettings
+
+STEP_FRAMES: Final = 256
+"""Frames between two writes."""
+
+
+class RecordedFace(Face, Protocol):
+    """A venue over what was recorded of it.
+
+    Attributes:
+        hurry: how many more frames are sent before they are due.
+    """
+
+    hurry: int
+
+    def know(self, recv_ns: int, kind: str, ref: str, payload: bytes) -> None:
+        """Look at a line of the capture before anything is served.
+
+        Args:
+            kind: ``F`` for a frame, ``H`` for an HTTP body; see :mod:`tickfloor.feeds.capture`.
+
+        Raises:
+            SimulatorError: it cannot be served.
+        """
+
+    def recorded(self) -> Collection[str]:
+        """Return the names of the streams that its captures hold."""
+
+    def play(self, recv_ns: int, payload: bytes) -> None:
+        """Send a frame to those who want it."""
+
+
+MakeFace = Callable[[SimulatorSettings, Conditions], RecordedFace]
+
+
+class PlaybackSource:
+    """Captures, merged by receive time, in market time: the receive time of the recording.
+
+    Attributes:
+        played: frames so far.
+    """
+
+    def __init__(self, settings: SimulatorSettings, conditions: Conditions, known: Mapping[str, MakeFace]) -> None:
+        """Read the captures once, to know what they hold.
+
+        Raises:
+            CaptureError: one cannot be read.
+            SimulatorError: one is of a venue without a face, or holds nothing.
+        """
+        self._captures = [Capture(path) for path in settings.captures]
+        self._settle_seconds = settings.settle_seconds
+        self._clock = conditions.clock
+        by_venue: dict[str, RecordedFace] = {}
+        self._by_capture: list[RecordedFace] = []
+        for capture in self._captures:
+            venue = capture.venue or "unknown"
+            make = known.get(venue)
+            if make is None:
+                raise SimulatorError(
+                    f"capture {capture.path} is of {venue}, which has no face; there are {', '.join(sorted(known))}"
+                )
+            face = by_venue.get(venue) or make(settings, conditions)
+            by_venue[venue] = face
+            self._by_capture.append(face)
+        self._recorded = list(by_venue.values())
+        self.faces: list[Face] = [*self._recorded]
+        self.now_ns = self._look()
+        self.ended = False
+        self.played = 0
+        self._frames: Iterator[MergedFrame] = merge(self._captures)
+        self._next: MergedFrame | None = next(self._frames, None)
+        self._subscriptions = 0
+        self._changed = 0.0
+
+    def ready(self) -> bool:
+        """Say whether clients have asked for streams, and for no more for a while."""
+        if self.played:
+            return True
+        now = self._clock()
+        subscriptions = sum(face.streams.subscriptions() for face in self.faces)
+        if subscriptions != self._subscriptions:
+            self._subscriptions, self._changed = subscriptions, now
+        return subscriptions > 0 and now - self._changed >= self._settle_seconds
+
+    def advance(self, to_ns: int) -> bool:
+        """Send frames that are due, at most so many that others get a turn."""
+        for _ in range(STEP_FRAMES):
+            frame = self._next
+            if frame is None:
+                self.ended = True
+                return False
+            recv_ns, index, kind, _, payload, _ = frame
+            face = self._by_capture[index]
+            if kind == "F":
+                if recv_ns > to_ns and not face.hurry:
+                    return False
+                face.hurry = max(0, face.hurry - 1)
+                # Receive times may go back within a capture; the market's time does not.
+                self.now_ns = max(self.now_ns, recv_ns)
+                self.played += 1
+                face.play(recv_ns, payload)
+            self._next = next(self._frames, None)
+        return True
+
+    def _look(self) -> int:
+        """Show every line to its face; return the first frame's time."""
+        first = 0
+        for recv_ns, index, kind, ref, payload, _ in merge(self._captures):
+            self._by_capture[index].know(recv_ns, kind, ref, payload)
+            if kind == "F" and not first:
+                first = recv_ns
+        for face in self._recorded:
+            if not face.recorded():
+                raise SimulatorError(f"the captures of {face.venue} hold no frame that names its stream")
+        return first

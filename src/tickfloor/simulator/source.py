@@ -1,0 +1,25 @@
+"""Where frames come from: a seeded market, or captures."""
+
+from typing import Protocol
+
+from tickfloor.simulator.face import Face
+
+
+class Source(Protocol):
+    """What the simulator drives.
+
+    Attributes:
+        faces: the venues.
+        now_ns: market time up to which everything was sent, ns UTC.
+        ended: there is nothing more to come.
+    """
+
+    faces: list[Face]
+    now_ns: int
+    ended: bool
+
+    def ready(self) -> bool:
+        """Say whether it can begin."""
+
+    def advance(self, to_ns: int) -> bool:
+        """Send some of what is due by a market time; say whether there is more due now."""

@@ -1,0 +1,435 @@
+"""A whole venue on loopback sockets: chosen, subscribed, lost, found silent, moved, closed."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.feeds.fakes import FakeBoard, FakeTape, catalogue
+from tests.feeds.live.venue import Client, FakeAdapter, FakeDialect, FakeVenue, Lines, key, keys, run
+from tickfloor.contracts.feeds import ConnectionState
+from tickfloor.contracts.records import Kind, Quality
+from tickfloor.contracts.settings import VenueSettings
+from tickfloor.feeds.live.lines import UnknownConnectionError
+from tickfloor.feeds.live.receive_clock import ReceiveClock
+from tickfloor.feeds.live.repair_queue import RepairQueue
+from tickfloor.feeds.live.repairs import LiveRepairs
+from tickfloor.feeds.live.rest import Answer
+from tickfloor.feeds.live.universe import UnknownSymbolsError
+from tickfloor.feeds.live.venue_feed import VenueFeed
+from tickfloor.feeds.live.watchdog import Patience
+from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.trade_join import TradeJoins
+from tickfloor.feeds.venue import BacklogTrade, StreamKey
+
+PATIENCE = Patience(trades=0.2, quotes=0.2, book=0.2, usual=1.0, late=0.1, look=0.02, witnesses=3)
+
+
+class TradingAdapter(FakeAdapter):
+    """Publishes the fake venue's trades, live and fetched, through the real joins."""
+
+    def __init__(self, publisher: MarketPublisher, joins: TradeJoins) -> None:
+        super().__init__()
+        self._publisher = publisher
+        self._joins = joins
+        self.on_market = self._publish
+
+    def _publish(self, stream: StreamKey, number: int, recv_ns: int) -> None:
+        writer = self._publisher.open(stream.symbol)
+        if stream.channel == "trades":
+            self._joins.watch(writer)
+            writer.trade(recv_ns, recv_ns, 1.0, 1.0, 1, number, 1)
+
+    def on_http(self, recv_ns: int, ref: str, body: bytes) -> None:
+        super().on_http(recv_ns, ref, body)
+        url = urlsplit(ref)
+        if url.path in ("/newest", "/trades"):
+            writer = self._publisher.open(parse_qs(url.query)["symbol"][0])
+            trades = [BacklogTrade(recv_ns, 1.0, 1.0, 1, number, 1, "1", "1") for number in json.loads(body)]
+            self._joins.backlog(writer, trades, recv_ns)
+
+
+class Market:
+    """The venue's truth: which trades there are, and over REST all that is asked for."""
+
+    def __init__(self, venue: FakeVenue, symbols: str) -> None:
+        self.venue = venue
+        self.listed = [[symbol, "USDT"] for symbol in symbols]
+        self.newest = dict.fromkeys(symbols, 0)
+        self.deaf: set[Client] = set()
+        self.mute: set[StreamKey] = set()
+        self.failures: list[Answer] = []
+
+    def trade(self, symbol: str) -> None:
+        self.newest[symbol] += 1
+        stream = key(f"trades {symbol}")
+        if stream in self.mute:
+            return
+        for client in self.venue.open:
+            if client not in self.deaf and stream in client.subscribed():
+                client.trade(symbol, self.newest[symbol])
+
+    async def fetch(self, path: str) -> Answer:
+        if self.failures:
+            return self.failures.pop(0)
+        url = urlsplit(path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        newest = self.newest.get(query.get("symbol", ""), 0)
+        bodies = {
+            "/instruments": self.listed,
+            "/volumes": {symbol: 1000.0 - number for number, (symbol, _) in enumerate(self.listed)},
+            "/newest": [newest][: newest > 0],
+            "/trades": list(range(int(query.get("from", 0)), newest + 1)),
+        }
+        return Answer(200, {}, json.dumps(bodies[url.path]).encode(), ReceiveClock().now(), path)
+
+
+class Floor:
+    """A venue feed with everything around it."""
+
+    def __init__(self, venue: FakeVenue, symbols: str, settings: VenueSettings, refresh: float, **limits) -> None:
+        self.market = Market(venue, symbols)
+        self.dialect = FakeDialect(venue.url, **limits)
+        self.clock = ReceiveClock()
+        self.tape = FakeTape()
+        self.publisher = MarketPublisher(self.tape, FakeBoard(), catalogue(), "fake", bar_slots=FakeBoard().ring)
+        self.log = Lines()
+        queue = RepairQueue(self.market.fetch, weight_per_minute=6000, clock=self.clock.now)
+        repairs = LiveRepairs(self.dialect, queue, clock=self.clock.now)
+        self.joins = TradeJoins(repairs)
+        self.adapter = TradingAdapter(self.publisher, self.joins)
+        self.given_back = []
+
+        async def give_back() -> None:
+            self.given_back.append(len(venue.open))
+
+        self.feed = VenueFeed(
+            settings,
+            adapter=self.adapter,
+            dialect=self.dialect,
+            publisher=self.publisher,
+            joins=self.joins,
+            repair_queue=queue,
+            clock=self.clock,
+            on_flush=lambda: self.publisher.flush(),
+            log=self.log,
+            closers=(give_back,),
+            patience=PATIENCE,
+            refresh_seconds=refresh,
+        )
+        repairs.attach(self.adapter, self.feed.resubscribe)
+
+    def quality(self, symbol: str) -> Quality:
+        writer = self.publisher.known(symbol)
+        return Quality.UNKNOWN if writer is None else writer.quality
+
+    def asked(self, path: str) -> int:
+        return [ref for ref, _ in self.adapter.bodies].count(path)
+
+    def said(self, event: str) -> list[dict]:
+        return [fields for _, said, fields in self.log if said == event]
+
+    def published(self, symbol: str) -> int:
+        """How many trades of an instrument are on the tape."""
+        [identity] = [each.instrument.id for each in self.publisher.writers if each.instrument.symbol == symbol]
+        return [record.kind for record in self.tape.records if record.instrument == identity].count(Kind.TRADE)
+
+
+@asynccontextmanager
+async def floor(symbols="AB", *, refresh=3600.0, settings=None, failures=(), **limits):
+    settings = VenueSettings(venue="fake", **(settings or {"streams": ("trades",)}))
+    async with FakeVenue() as venue:
+        built = Floor(venue, symbols, settings, refresh, **limits)
+        built.venue = venue
+        built.market.failures += failures
+        built.task = asyncio.create_task(built.feed.run())
+        try:
+            yield built
+        finally:
+            await built.feed.close()
+            await asyncio.wait({built.task})
+
+
+async def until_traded(floor: Floor, symbols: str, condition) -> None:
+    """Let instruments trade until something is so."""
+
+    def looked() -> bool:
+        for symbol in symbols:
+            floor.market.trade(symbol)
+        return condition()
+
+    await floor.venue.until(looked)
+
+
+def test_what_is_traded_is_asked_subscribed_by_route_and_published():
+    async def main():
+        async with floor("ABCD", settings={"streams": ("trades", "book", "bars"), "top": 2}) as live:
+            await until_traded(live, "ABCD", lambda: live.quality("A") == live.quality("B") == Quality.LIVE)
+            await live.venue.until(lambda: len(live.venue.open) == 2)
+            by_path = {client.path: client.subscribed() for client in live.venue.open}
+            assert by_path == {"/market": set(keys("trades A", "trades B")), "/books": set(keys("book A", "book B"))}
+            assert live.adapter.bodies[0][0] == "/instruments"
+            assert live.said("the venue lacks streams") == [{"venue": "fake", "streams": "bars"}]
+            assert live.publisher.known("C") is None
+
+    run(main())
+
+
+def test_a_lost_connection_makes_its_instruments_stale_until_they_are_heard_and_no_trade_is_missed():
+    async def main():
+        async with floor("AB", streams_per_connection=1) as live:
+            await until_traded(live, "AB", lambda: live.quality("A") == live.quality("B") == Quality.LIVE)
+            [client] = [each for each in live.venue.open if key("trades A") in each.subscribed()]
+            live.venue.welcome = False
+            client.cut()
+            await until_traded(live, "AB", lambda: live.quality("A") is Quality.STALE)
+            assert live.quality("B") is Quality.LIVE
+            live.venue.welcome = True
+            await until_traded(live, "AB", lambda: live.quality("A") is Quality.LIVE)
+            writer = live.publisher.known("A")
+            await live.venue.until(lambda: live.joins.statistics().missing == 0 and not live.joins.statistics().held)
+            await live.venue.until(lambda: writer.expected_id == live.market.newest["A"] + 1)
+            assert live.published("A") == live.market.newest["A"] - first_of(live, "A") + 1
+            assert writer.id_gaps == 0
+
+    run(main())
+
+
+def first_of(live: Floor, symbol: str) -> int:
+    return next(number for _, stream, number in live.adapter.market if stream == key(f"trades {symbol}"))
+
+
+def test_a_silent_stream_is_found_by_asking_marked_and_carried_another_way():
+    async def main():
+        async with floor("ABC") as live:
+            await until_traded(live, "ABC", lambda: all(live.quality(each) is Quality.LIVE for each in "ABC"))
+            [old] = live.venue.open
+            live.market.mute.add(key("trades A"))
+            await until_traded(live, "ABC", lambda: live.quality("A") is Quality.STALE)
+            assert live.quality("B") is live.quality("C") is Quality.LIVE
+            await live.venue.until(
+                lambda: len(live.venue.open) == 2 and old.subscribed() == set(keys("trades B", "trades C"))
+            )
+            assert live.said("stream is dead")[0]["symbol"] == "A"
+            live.market.mute.clear()
+            await until_traded(live, "ABC", lambda: live.quality("A") is Quality.LIVE)
+            [new] = [each for each in live.venue.open if each is not old]
+            assert new.subscribed() == set(keys("trades A"))
+            assert live.feed.report().connections[1].silent == 0
+
+    run(main())
+
+
+def test_a_connection_whose_streams_all_are_silent_is_replaced():
+    async def main():
+        async with floor("ABC") as live:
+            await until_traded(live, "ABC", lambda: all(live.quality(each) is Quality.LIVE for each in "ABC"))
+            [old] = live.venue.open
+            live.market.deaf.add(old)
+            await until_traded(live, "ABC", lambda: old.closed)
+            await until_traded(live, "ABC", lambda: all(live.quality(each) is Quality.LIVE for each in "ABC"))
+            assert live.said("connection is silent")
+            assert any(each.subscribed() == set(keys("trades A", "trades B", "trades C")) for each in live.venue.open)
+
+    run(main())
+
+
+def test_a_quiet_instrument_is_left_alone():
+    async def main():
+        async with floor("AB") as live:
+            await until_traded(live, "AB", lambda: live.quality("A") is Quality.LIVE)
+            await until_traded(live, "A", lambda: live.asked("/newest?symbol=B") >= 3)
+            assert live.quality("B") is Quality.LIVE
+            assert len(live.venue.clients) == 1
+
+    run(main())
+
+
+def test_instruments_come_and_go_with_what_the_venue_lists():
+    async def main():
+        async with floor("AB", refresh=0.02) as live:
+            await live.venue.until(
+                lambda: live.venue.open and live.venue.open[0].subscribed() == set(keys("trades A", "trades B"))
+            )
+            live.market.newest["C"] = 0
+            live.market.listed[0] = ["C", "USDT"]
+            await live.venue.until(lambda: live.venue.open[0].subscribed() == set(keys("trades B", "trades C")))
+            assert len(live.venue.clients) == 1
+
+    run(main())
+
+
+def test_an_adapter_s_distrust_reaches_the_connection_that_has_the_stream():
+    async def main():
+        async with floor("A", settings={"streams": ("trades", "book")}) as live:
+            await live.venue.until(lambda: len(live.venue.open) == 2 and all(each.keys for each in live.venue.open))
+            market, books = sorted(live.venue.open, key=lambda each: each.path, reverse=True)
+            await live.venue.until(lambda: [said["op"] for said in books.asked] == ["sub", "list"])
+            market.say(again=[["book", "A"]])
+            await live.venue.until(lambda: [said["op"] for said in books.asked][2:4] == ["unsub", "sub"])
+            assert [said["op"] for said in market.asked] == ["sub", "list"]
+
+    run(main())
+
+
+def test_connections_are_replaced_on_request_without_a_stale_moment():
+    async def main():
+        async with floor("AB", streams_per_connection=1) as live:
+            await until_traded(live, "AB", lambda: live.quality("A") == live.quality("B") == Quality.LIVE)
+            old = set(live.venue.open)
+            with pytest.raises(UnknownConnectionError, match="market-1, market-2"):
+                live.feed.reconnect("market-7")
+            assert live.feed.reconnect("market-1") == ("market-1",)
+            assert live.feed.reconnect() == ("market-1", "market-2")
+            stale = []
+
+            def replaced() -> bool:
+                stale.extend(each for each in "AB" if live.quality(each) is not Quality.LIVE)
+                return all(client.closed for client in old)
+
+            await until_traded(live, "AB", replaced)
+            assert not stale
+            assert live.publisher.known("A").id_gaps == 0
+
+    run(main())
+
+
+def test_the_report_says_how_connections_and_instruments_stand():
+    async def main():
+        async with floor("AB") as live:
+            assert live.feed.report().connections == ()
+            await until_traded(live, "A", lambda: live.quality("A") is Quality.LIVE)
+            live.venue.open[0].raw(b"{")
+            await live.venue.until(lambda: live.feed.malformed)
+            report = live.feed.report()
+            assert (report.venue, report.instruments["live"], report.missing_trades) == ("fake", 1, 0)
+            [connection] = report.connections
+            assert (connection.name, connection.state, connection.streams) == ("market-1", ConnectionState.OPEN, 2)
+            assert connection.frames == live.feed.frames > 3
+            assert live.feed.problems() == ("market-1: 1 malformed frames, the newest: not JSON",)
+            await live.venue.until(lambda: live.said("malformed frames"))
+
+    run(main())
+
+
+def test_a_refused_stream_is_said_once():
+    async def main():
+        async with floor("AB", ack_seconds=0.01) as live:
+
+            def refuse_b(client: Client, said: dict) -> None:
+                if said["op"] == "sub" and ["trades", "B"] in said["keys"]:
+                    client.say(no=said["id"], why="no such symbol")
+                else:
+                    live.venue.obey(client, said)
+
+            live.venue.answer = refuse_b
+            await live.venue.until(lambda: live.said("stream refused"))
+            await until_traded(live, "A", lambda: live.quality("A") is Quality.LIVE)
+            await until_traded(live, "A", lambda: live.market.newest["A"] > 100)
+            assert live.said("stream refused") == [
+                {"stream": "trades", "symbol": "B", "line": "market-1", "reason": "no such symbol"}
+            ]
+            assert live.feed.report().connections[0].refused == {"trades B": "no such symbol"}
+
+    run(main())
+
+
+def test_an_instrument_whose_stream_is_refused_after_a_reconnection_stays_stale():
+    async def main():
+        async with floor("AB", ack_seconds=0.01) as live:
+            await until_traded(live, "AB", lambda: live.quality("A") == live.quality("B") == Quality.LIVE)
+
+            def refuse_b(client: Client, said: dict) -> None:
+                if said["op"] == "sub" and ["trades", "B"] in said["keys"]:
+                    client.say(no=said["id"], why="delisted")
+                else:
+                    live.venue.obey(client, said)
+
+            live.venue.answer = refuse_b
+            live.venue.open[0].cut()
+            await until_traded(live, "AB", lambda: live.said("stream refused"))
+            await until_traded(live, "AB", lambda: live.quality("A") is Quality.LIVE)
+            assert live.quality("B") is Quality.STALE
+
+    run(main())
+
+
+def test_publishing_that_fails_ends_the_feed_with_it():
+    async def main():
+        async with floor("AB") as live:
+            await until_traded(live, "A", lambda: live.quality("A") is Quality.LIVE)
+
+            def fail() -> None:
+                raise ZeroDivisionError("the tape is gone")
+
+            live.tape.publish = fail
+            live.market.trade("A")
+            with pytest.raises(ZeroDivisionError, match="tape is gone"):
+                await live.task
+
+    run(main())
+
+
+def test_what_the_venue_does_not_trade_is_an_error_with_a_hint():
+    async def main():
+        async with floor("AB", settings={"symbols": ("ABC",), "streams": ("trades",)}) as live:
+            with pytest.raises(UnknownSymbolsError, match="'ABC'"):
+                await live.task
+
+    run(main())
+
+
+def test_a_venue_whose_list_cannot_be_read_is_asked_again():
+    async def main():
+        failures = [Answer(400, {}, b"no", 0, "/instruments"), Answer(200, {}, b"?", 0, "/instruments")]
+        async with floor("AB", failures=failures) as live:
+            await live.venue.until(lambda: live.venue.open)
+            reasons = [fields["reason"] for fields in live.said("answer cannot be used")]
+            assert reasons == ["status 400: no", "not a list"]
+
+    run(main())
+
+
+def test_a_bug_in_a_reader_ends_the_feed_with_it():
+    async def main():
+        async with floor("AB") as live:
+            await until_traded(live, "A", lambda: live.quality("A") is Quality.LIVE)
+            live.venue.open[0].say(bug=1)
+            with pytest.raises(ZeroDivisionError):
+                await live.task
+            await live.venue.until(lambda: not live.venue.open)
+
+    run(main())
+
+
+def test_closing_leaves_no_connection_and_then_gives_back_what_they_used():
+    async def main():
+        async with floor("ABC", streams_per_connection=1) as live:
+            await live.venue.until(lambda: len(live.venue.open) == 3)
+            live.venue.open[0].transport.underlying_transport.pause_reading()
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
+            await live.feed.close()
+            assert loop.time() - begun < 1.0
+            assert live.task.done() or await asyncio.wait_for(live.task, 1) is None
+            await live.feed.close()
+            assert len(live.given_back) == 1
+            await live.venue.until(lambda: len(live.venue.open) <= 1)
+
+    run(main())
+
+
+def test_a_cancelled_feed_leaves_no_connection():
+    async def main():
+        async with floor("ABC", streams_per_connection=1) as live:
+            await live.venue.until(lambda: len(live.venue.open) == 3)
+            live.task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await live.task
+            await live.venue.until(lambda: not live.venue.open)
+            await live.feed.close()
+            assert live.given_back
+
+    run(main())
