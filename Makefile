@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
+# One process for tests that start whole floors, one for the others; see tests/conftest.py.
+TWO := --numprocesses 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check lint bench stress clean
@@ -37,7 +39,7 @@ run: setup ## Run the floor on a simulated market; ARGS=--seconds=20 ends by its
 	@$(BIN)/tickfloor demo $(ARGS)
 
 test: $(VENV)/.ready-dev ## Run the tests.
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(TWO) $(ARGS)
 
 lint: $(VENV)/.ready-dev ## Lint, types and architecture.
 	@$(BIN)/ruff check .
@@ -46,7 +48,7 @@ lint: $(VENV)/.ready-dev ## Lint, types and architecture.
 	@$(BIN)/lint-imports
 
 check: lint ## Lint, types, architecture, and the fast tests.
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest $(TWO) -m "not slow" $(ARGS)
 
 bench: $(VENV)/.ready-bench ## Run every benchmark and render docs/performance.md.
 	@$(BIN)/python -m benchmarks.run_all $(ARGS)

@@ -13,11 +13,14 @@ FRAMEWORK = {
     "children",
     "command",
     "counting_worker",
+    "exchange_floor",
+    "exchange_troubles",
     "faulty_channel",
     "floor_command",
     "numbered_records",
     "outcomes",
     "run_all",
+    "tape_witness",
 }
 
 

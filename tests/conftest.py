@@ -6,6 +6,19 @@ import pytest
 
 from tests.feeds import recorded
 
+FLOORS = ("floor", "cli")
+"""Folders whose tests start whole floors."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let whole floors have a worker of their own, one after another, while the other tests use what is left."""
+    root = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(root)
+        group = "floors" if folder.parts[0] in FLOORS else str(folder)
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture(scope="session")
 def data() -> Path:

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from tickfloor.contracts.errors import ConfigError
-from tickfloor.contracts.settings import VENUES, VenueSettings
+from tickfloor.contracts.settings import CCXT, VENUES, VenueSettings, is_venue
 
 _PREFIX = "TICKFLOOR_"
 _OTHERS = {"TICKFLOOR_CONFIG", "TICKFLOOR_DATA", "TICKFLOOR_FENCES"}
@@ -101,14 +101,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if not 0 <= value <= 1_000_000:
                 raise ValueError(f"{name} must be between 0 and 1,000,000, not {value}")
         for venue in self.venues:
-            if venue.venue not in VENUES:
-                raise ValueError(f"there is no venue {venue.venue!r}; there are {', '.join(VENUES)}")
+            if not is_venue(venue.venue):
+                raise ValueError(
+                    f"there is no venue {venue.venue!r}; there are {', '.join(VENUES)}, and {CCXT}NAME for others"
+                )
+            for setting, url, schemes in (
+                ("stream_url", venue.stream_url, ("ws://", "wss://")),
+                ("rest_url", venue.rest_url, ("http://", "https://")),
+                ("proxy", venue.proxy, ("http://", "https://", "socks4://", "socks5://")),
+            ):
+                if url and not url.startswith(schemes):
+                    raise ValueError(f"{venue.venue}: {setting} must begin with {' or '.join(schemes)}, not {url!r}")
             if not venue.symbols:
                 raise ValueError(f"{venue.venue} has no symbols; leave the setting out for all of them")
             if not venue.streams:
                 raise ValueError(f"{venue.venue} has no streams; leave the setting out for trades, quotes and tickers")
             if venue.top < 0:
                 raise ValueError(f"{venue.venue}: top must not be below 0, not {venue.top}")
+            if not 0.01 <= venue.patience <= 100:
+                raise ValueError(f"{venue.venue}: patience must be from 0.01 to 100, not {venue.patience:g}")
         if len({venue.venue for venue in self.venues}) < len(self.venues):
             raise ValueError("a venue stands twice; put its symbols into one [[venues]]")
         if self.tape_records & (self.tape_records - 1):
@@ -145,6 +156,8 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
             raise ConfigError(f"{stranger}: there is no such setting; there are {', '.join(sorted(names))}")
     for name in names:
         text = environment.get(_PREFIX + name.upper())
+        if text is not None and name == "venues":
+            raise ConfigError(f"{_PREFIX}VENUES: venues stand in the settings file, one [[venues]] each")
         if text is not None:
             values[name] = text
     for name, value in values.items():

@@ -19,7 +19,7 @@ def commands(group: Any, words: tuple[str, ...]) -> dict[str, Any]:
     below = getattr(group, "commands", None)
     if below is None:
         return {" ".join(words): group}
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {" ".join(words): group} if group.invoke_without_command else {}
     for name, command in below.items():
         found |= commands(command, (*words, name))
     return found
@@ -52,9 +52,19 @@ def test_every_option_of_a_command_to_a_floor_is_described(name):
     assert [option for option in sorted(options - shared) if f"{option}" not in text] == []
 
 
+LIVE = ["tickfloor run", "tickfloor record", "tickfloor simulate", "tickfloor demo"]
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_every_option_of_a_command_that_runs_a_market_is_described(name):
+    options = {option for p in COMMANDS[name].params for option in p.opts if option.startswith("--")}
+    text = section(f"{name}$")
+    assert [option for option in sorted(options - {"--help"}) if f"`{option}" not in text] == []
+
+
 def test_the_options_that_commands_to_a_floor_share_are_described():
     text = section("Commands to a running floor")
-    assert len(TO_A_FLOOR) == 21
+    assert len(TO_A_FLOOR) == 24
     for option in ("--floor", "--timeout", "--json"):
         assert f"`{option}" in text
         assert all(any(option in p.opts for p in COMMANDS[name].params) for name in TO_A_FLOOR)

@@ -6,7 +6,7 @@ from tickfloor.feeds.audit import Audit
 from tickfloor.feeds.binance.adapter import BinanceAdapter
 from tickfloor.feeds.publisher import MarketPublisher
 from tickfloor.feeds.trade_join import TradeJoins
-from tickfloor.feeds.venue import Control
+from tickfloor.feeds.venue import Control, Missing
 
 
 class Asked:
@@ -16,8 +16,8 @@ class Asked:
         self.books: list[str] = []
         self.ranges: list[tuple[str, int, int]] = []
 
-    def trades(self, symbol: str, first_id: int, last_id: int) -> None:
-        self.ranges.append((symbol, first_id, last_id))
+    def trades(self, symbol: str, missing: Missing) -> None:
+        self.ranges.append((symbol, missing.first_id, missing.last_id))
 
     def book(self, symbol: str) -> None:
         self.books.append(symbol)

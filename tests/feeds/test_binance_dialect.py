@@ -11,7 +11,7 @@ from tests.feeds.frames import START_MS
 from tickfloor.contracts.settings import VenueSettings
 from tickfloor.feeds.binance.dialect import BinanceDialect
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.venue import Channel, Dialect, Listed, Request, StreamKey, Traded, by_route
+from tickfloor.feeds.venue import Channel, Dialect, Listed, Missing, Request, StreamKey, Traded, by_route
 
 NOW = START_MS * 1_000_000
 SPOT, USD_M, COIN_M = (BinanceDialect(VenueSettings(venue=venue)) for venue in
@@ -77,7 +77,7 @@ def test_limits_leave_room_for_pongs_and_stay_below_what_is_allowed():
     for dialect, messages, streams, weight in ((SPOT, 5, 1024, 6000), (USD_M, 10, 200, 2400), (COIN_M, 10, 200, 2400)):
         limits = dialect.limits
         assert limits.messages_per_second <= messages - 1
-        assert limits.streams_per_connection == streams
+        assert dialect.most_streams(dialect.route(StreamKey(Channel.TRADES, "X"))) == streams
         assert limits.weight_per_minute == weight
         assert (limits.connections, limits.connections_seconds) == (300, 300)
         assert limits.life_seconds < 24 * 3600
@@ -105,16 +105,18 @@ def test_what_is_subscribed_to_is_what_a_list_of_it_says(dialect, wanted):
 def test_rest_requests_and_their_weights():
     assert SPOT.instruments() == Request("/api/v3/exchangeInfo?showPermissionSets=false", 20)
     assert SPOT.volumes() == Request("/api/v3/ticker/24hr?type=MINI", 80)
-    assert SPOT.trades("BTCUSDT", 10, 5000) == Request(
+    assert SPOT.trades("BTCUSDT", Missing(10, 5000)) == Request(
         "/api/v3/historicalTrades?symbol=BTCUSDT&fromId=10&limit=1000", 25
     )
-    assert SPOT.trades("BTCUSDT", 10, 10) == Request("/api/v3/historicalTrades?symbol=BTCUSDT&fromId=10&limit=1", 25)
+    assert SPOT.trades("BTCUSDT", Missing(10, 10)) == Request(
+        "/api/v3/historicalTrades?symbol=BTCUSDT&fromId=10&limit=1", 25
+    )
     assert SPOT.newest_trades("BTCUSDT") == Request("/api/v3/trades?symbol=BTCUSDT&limit=1", 25)
     assert SPOT.snapshot("BTCUSDT") == Request("/api/v3/depth?symbol=BTCUSDT&limit=1000", 50)
     for dialect, root in ((USD_M, "/fapi/v1"), (COIN_M, "/dapi/v1")):
         assert dialect.instruments() == Request(f"{root}/exchangeInfo", 1)
         assert dialect.volumes() == Request(f"{root}/ticker/24hr", 40)
-        assert dialect.trades("X", 1, 1000) == Request(f"{root}/aggTrades?symbol=X&fromId=1&limit=1000", 20)
+        assert dialect.trades("X", Missing(1, 1000)) == Request(f"{root}/aggTrades?symbol=X&fromId=1&limit=1000", 20)
         assert dialect.newest_trades("X") == Request(f"{root}/aggTrades?symbol=X&limit=1", 20)
         assert dialect.snapshot("X") == Request(f"{root}/depth?symbol=X&limit=1000", 20)
 
@@ -125,10 +127,26 @@ def test_the_adapter_understands_the_answers_to_these_requests(dialect):
     book = b'{"lastUpdateId":5,"bids":[["1","1"]],"asks":[["2","1"]]}'
     feed.adapter.on_http(NOW, dialect.snapshot("币USDT").path, book)
     feed.adapter.on_http(NOW, dialect.instruments().path, b'{"symbols":[]}')
-    for request in (dialect.trades("币USDT", 5, 9), dialect.newest_trades("币USDT")):
+    for request in (dialect.trades("币USDT", Missing(5, 9)), dialect.newest_trades("币USDT")):
         feed.adapter.on_http(NOW, request.path, b"[]")
     assert [each.symbol for each in feed.board.instruments.values()] == ["币USDT"]
     assert feed.adapter.left_out() == {}
+
+
+@pytest.mark.parametrize(("limits", "weight"), [
+    ([{"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 100},
+      {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1200}], 1200),
+    ([{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 5, "limit": 1200}], None),
+    ([{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 0}], None),
+    ([{"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000}], None),
+    ([], None),
+])  # fmt: skip
+def test_exchange_info_says_what_requests_may_weigh_in_a_minute(limits, weight):
+    for dialect in ALL:
+        assert dialect.weight_allowed(json.dumps({"rateLimits": limits, "symbols": []}).encode()) == weight
+    assert SPOT.weight_allowed(b'{"symbols":[]}') is None
+    with pytest.raises(FrameError):
+        SPOT.weight_allowed(b'{"symbols":[],"rateLimits":[1]}')
 
 
 def test_only_what_is_traded_now_is_listed():

@@ -15,7 +15,7 @@ from tickfloor.feeds.binance.adapter import BinanceAdapter
 from tickfloor.feeds.binance.dialect import BinanceDialect
 from tickfloor.feeds.publisher import MarketPublisher
 from tickfloor.feeds.trade_join import TradeJoins
-from tickfloor.feeds.venue import Request
+from tickfloor.feeds.venue import Missing, Request
 
 SYMBOL = "BTCUSDT"
 
@@ -71,8 +71,8 @@ class Floor:
         self.adapter = BinanceAdapter(venue, self.publisher, joins=self.joins, repairs=self, audit=self.audit)
         self.read = self.adapter.reader("ws1")
 
-    def trades(self, symbol: str, first_id: int, last_id: int) -> None:
-        self._ask(self.dialect.trades(symbol, first_id, last_id))
+    def trades(self, symbol: str, missing: Missing) -> None:
+        self._ask(self.dialect.trades(symbol, missing))
 
     def book(self, symbol: str) -> None:
         self._ask(self.dialect.snapshot(symbol))

@@ -9,7 +9,7 @@ from tickfloor.contracts.settings import VenueSettings
 from tickfloor.feeds.coinbase.adapter import CoinbaseAdapter
 from tickfloor.feeds.coinbase.dialect import CoinbaseDialect
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.venue import Channel, Dialect, Request, StreamKey, Traded, by_route
+from tickfloor.feeds.venue import Channel, Dialect, Missing, Request, StreamKey, Traded, by_route
 
 
 def dialect(**settings) -> Dialect:
@@ -65,6 +65,7 @@ def test_the_venue_s_own_bars_are_not_asked_for():
 
 def test_quotes_and_tickers_are_one_stream_that_is_asked_for_once():
     assert dialect().channels() == {Channel.TRADES, Channel.QUOTES, Channel.BOOK}
+    assert (dialect().along(), dialect(streams=("tickers",)).along()) == ({Channel.TICKERS}, {Channel.QUOTES})
     assert dialect(streams=("tickers",)).channels() == {Channel.TRADES, Channel.TICKERS, Channel.BOOK}
 
 
@@ -78,8 +79,7 @@ def test_books_have_connections_of_their_own_with_few_products_each():
         "book": keys(Channel.BOOK, "A", "B"),
         "market": [*keys(Channel.TRADES, "A"), *keys(Channel.QUOTES, "A")],
     }
-    assert dialect(streams=("trades", "book")).limits.streams_per_connection == 15
-    assert dialect(streams=("trades", "quotes")).limits.streams_per_connection > 100
+    assert (dialect().most_streams("book"), dialect().most_streams("market")) == (15, 150)
 
 
 def test_a_book_of_ten_megabytes_fits_into_a_frame():
@@ -109,9 +109,12 @@ def test_requests_cost_one_of_ten_a_second():
     products = Request("/api/v3/brokerage/market/products", 1)
     assert (dialect().instruments(), dialect().volumes()) == (products, products)
     path = "/api/v3/brokerage/market/products/BTC-USD/ticker"
-    assert dialect().trades("BTC-USD", 5, 9) == Request(f"{path}?limit=1000", 1)
+    assert dialect().trades("BTC-USD", Missing(5, 9)) == Request(f"{path}?limit=1000", 1)
+    times = Missing(5, 9, 1_786_309_548_999_999_999, 1_786_309_550_000_000_000)
+    assert dialect().trades("BTC-USD", times) == Request(f"{path}?limit=1000&start=1786309548&end=1786309551", 1)
     assert dialect().newest_trades("BTC-USD") == Request(f"{path}?limit=1", 1)
-    assert dialect().limits.weight_per_minute == 600
+    assert (dialect().limits.weight_per_minute, dialect().limits.requests_per_second) == (600, 10.0)
+    assert dialect().weight_allowed(listing()) is None
 
 
 def test_a_symbol_cannot_change_a_request_s_path():

@@ -36,8 +36,8 @@ class Asked:
     def __init__(self) -> None:
         self.ranges: list[tuple[str, int, int]] = []
 
-    def trades(self, symbol, first_id, last_id) -> None:
-        self.ranges.append((symbol, first_id, last_id))
+    def trades(self, symbol, missing) -> None:
+        self.ranges.append((symbol, missing.first_id, missing.last_id))
 
     def book(self, symbol) -> None:
         raise AssertionError("a book of Kraken is asked for by Resubscribe")
@@ -139,11 +139,13 @@ def test_a_hole_live_is_asked_for_and_the_snapshot_of_a_new_subscription_fills_i
 def test_a_snapshot_of_a_market_that_is_seldom_traded_may_reach_back_for_days():
     feed = KrakenFeed()
     old = [trade(number, START_NS - (5 - number) * DAY, "2.0", "1") for number in range(1, 5)]
-    feed.send(START_NS, trades(*old, trade(5, START_NS - SECOND, "2.0", "1"), kind="snapshot"))
+    past = trades(*old, trade(5, START_NS - SECOND, "2.0", "1"), kind="snapshot")
+    feed.send(START_NS, past)
     assert feed.adapter.heard == {TRADES: START_NS}
     feed.send(START_NS + SECOND, trades(trade(6, START_NS, "2.0", "1")))
-    assert 5 in ids(feed)
-    assert ids(feed)[-1] == 6
+    feed.send(START_NS + SECOND, past)
+    assert ids(feed) == [6]
+    assert feed.adapter.left_out() == {"trades before the first (kraken)": 5}
 
 
 def test_ids_that_a_snapshot_or_a_rest_answer_leaves_out_do_not_exist():
@@ -436,9 +438,10 @@ def test_a_rest_answer_for_a_market_with_an_unusual_quote_finds_it_once_it_is_op
 
 def test_times_of_rest_trades_are_exact():
     feed = KrakenFeed()
+    feed.send(START_NS, trades(trade(4, START_NS - SECOND, "2.0", "1")))
     text = b'{"error":[],"result":{"XXBTZUSD":[["1.5","1",1690730999.9717445,"b","m","",5]],"last":"1"}}'
     feed.adapter.on_http(START_NS, "/0/public/Trades?pair=XBTUSD", text)
-    assert [record.ts_event for record in feed.of(Kind.TRADE)] == [1_690_730_999_971_744_500]
+    assert [record.ts_event for record in feed.of(Kind.TRADE)][1:] == [1_690_730_999_971_744_500]
 
 
 @pytest.mark.parametrize(("ref", "payload"), [

@@ -10,7 +10,7 @@ from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.kraken.dialect import KrakenDialect
 from tickfloor.feeds.kraken.names import checked_symbol, pair_of, symbol_of
 from tickfloor.feeds.kraken.replies import numbered, request_of
-from tickfloor.feeds.venue import Channel, Dialect, StreamKey, Traded, by_route
+from tickfloor.feeds.venue import Channel, Dialect, Missing, StreamKey, Traded, by_route
 
 DIALECT: Dialect = KrakenDialect(VenueSettings(venue="kraken"))
 
@@ -72,13 +72,19 @@ def test_limits_stay_below_what_is_known_to_be_too_much():
     assert limits.connections_seconds == 600
     assert limits.messages_per_second <= 20
     assert limits.idle_seconds > 1
+    assert limits.requests_per_second <= 1
+    assert 0 < DIALECT.most_streams("market") <= 1000
 
 
 def test_rest_requests():
     assert DIALECT.instruments() == ("/0/public/AssetPairs", 1)
     assert DIALECT.volumes() == ("/0/public/Ticker?assetVersion=1", 1)
     assert DIALECT.newest_trades("BTC/USD") == ("/0/public/Trades?pair=XBTUSD&count=1", 1)
-    assert (DIALECT.trades("BTC/USD", 1, 2), DIALECT.snapshot("BTC/USD")) == (None, None)
+    assert DIALECT.trades("BTC/USD", Missing(1, 2)) == ("/0/public/Trades?pair=XBTUSD&count=1000", 1)
+    since = DIALECT.trades("BTC/USD", Missing(1, 2, 1_690_731_000_123_456_000, 1_690_731_001_000_000_000))
+    assert since == ("/0/public/Trades?pair=XBTUSD&count=1000&since=1690731000122456000", 1)
+    assert DIALECT.snapshot("BTC/USD") is None
+    assert DIALECT.weight_allowed(body(PAIRS)) is None
 
 
 def test_listed_are_those_that_trade_now_by_their_new_names():

@@ -16,7 +16,7 @@ from tickfloor.feeds.holes import AGAIN_NS, LONGEST_AGAIN_NS, MOST_QUESTIONS
 from tickfloor.feeds.instrument_writer import MOST_MISSING
 from tickfloor.feeds.publisher import MarketPublisher
 from tickfloor.feeds.trade_join import HOLD_NS, PATIENCE_NS, TradeJoins
-from tickfloor.feeds.venue import BacklogTrade
+from tickfloor.feeds.venue import BacklogTrade, Missing
 
 START_NS = 1_700_000_040_000_000_000
 MS = 1_000_000
@@ -31,9 +31,11 @@ def fetched(trade_id: int, price: float | None = None) -> BacklogTrade:
 class AskedRepairs:
     def __init__(self) -> None:
         self.asked: list[tuple[str, int, int]] = []
+        self.times: list[tuple[int, int]] = []
 
-    def trades(self, symbol: str, first_id: int, last_id: int) -> None:
-        self.asked.append((symbol, first_id, last_id))
+    def trades(self, symbol: str, missing: Missing) -> None:
+        self.asked.append((symbol, missing.first_id, missing.last_id))
+        self.times.append((missing.since_ns, missing.until_ns))
 
     def book(self, symbol: str) -> None:
         raise AssertionError("a join asks for no book")
@@ -164,6 +166,19 @@ def test_held_trades_are_let_go_after_a_while_as_after_a_gap_and_the_hole_stays_
     assert joined.ids[-1] == 6
 
 
+def test_a_late_trade_is_published_while_others_are_held():
+    joined = Joined()
+    joined.live(1, 3)
+    joined.after(HOLD_NS)
+    joined.live(5)
+    assert joined.ids == [1, 3]
+    assert joined.live(2) == [True]
+    assert joined.ids == [1, 3, 2]
+    assert joined.joins.statistics().held == 1
+    joined.live(4)
+    assert joined.ids == [1, 3, 2, 4, 5]
+
+
 def test_only_what_waits_for_the_older_hole_is_let_go():
     joined = Joined()
     joined.live(1, 3)
@@ -215,13 +230,13 @@ def test_a_hole_longer_than_an_answer_is_asked_for_page_after_page():
     assert joined.ids == list(range(1, 32))
 
 
-def test_holes_near_each_other_are_one_question():
+def test_holes_near_each_other_are_one_question_if_one_answer_can_fill_them():
     joined = Joined()
     joined.live(1, 4, 8, 10_000)
     joined.after(PATIENCE_NS)
-    assert [asked[1:] for asked in joined.repairs.asked] == [(2, 9_999)]
+    assert [asked[1:] for asked in joined.repairs.asked] == [(2, 7), (9, 9_999)]
     joined.backlog(*range(9, 2_000))
-    assert [asked[1:] for asked in joined.repairs.asked] == [(2, 9_999), (2_000, 9_999)]
+    assert [asked[1:] for asked in joined.repairs.asked] == [(2, 7), (9, 9_999), (2_000, 9_999)]
 
 
 def test_an_unanswered_question_is_asked_again_ever_more_seldom_and_given_up_in_the_end():
@@ -243,13 +258,41 @@ def test_an_unanswered_question_is_asked_again_ever_more_seldom_and_given_up_in_
     assert joined.ids == [1, 4, 2, 3]
 
 
-def test_the_first_trade_has_no_hole_before_it_even_when_it_is_fetched():
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_was_traded_before_anybody_listened_only_says_which_trade_is_the_first(streamed):
     joined = Joined()
-    joined.backlog(9, 7, 8)
-    assert joined.ids == [7, 8, 9]
+    joined.backlog(9, 7, 8, streamed=streamed)
+    assert joined.ids == []
     assert joined.live(8, 9, 10) == [False, False, True]
     joined.after(PATIENCE_NS)
+    assert joined.ids == [10]
     assert joined.repairs.asked == []
+    assert joined.joins.statistics().earlier == 3
+    assert joined.audit.ids == []
+
+
+def test_trades_missed_after_the_snapshot_that_came_first_are_asked_for():
+    joined = Joined()
+    joined.backlog(9_000, 8_999, streamed=True)
+    joined.live(9_003)
+    joined.after(PATIENCE_NS)
+    assert joined.repairs.asked == [("BTCUSDT", 9_001, 9_002)]
+    assert joined.repairs.times == [(START_NS + 9_000, START_NS + 9_003)]
+
+
+def test_a_hole_is_asked_for_with_the_times_of_the_trades_around_it():
+    joined = Joined()
+    joined.live(1, ts_event=START_NS + 1_000)
+    joined.live(5, ts_event=START_NS + 5_000)
+    joined.live(1_900, ts_event=START_NS + 9_000)
+    joined.after(PATIENCE_NS)
+    assert joined.repairs.asked == [("BTCUSDT", 2, 4), ("BTCUSDT", 6, 1_899)]
+    assert joined.repairs.times == [(START_NS + 1_000, START_NS + 5_000), (START_NS + 5_000, START_NS + 9_000)]
+    # A page from either end leaves a hole with other times.
+    joined.backlog(*range(6, 106))
+    joined.backlog(*range(1_806, 1_901))
+    assert joined.repairs.asked[2:] == [("BTCUSDT", 106, 1_899), ("BTCUSDT", 106, 1_805)]
+    assert joined.repairs.times[3] == (START_NS + 105, START_NS + 1_806)
 
 
 def test_a_stream_is_behind_when_newer_trades_were_fetched_until_it_brings_them():
@@ -328,18 +371,6 @@ def test_a_fetched_trade_that_cannot_be_published_is_left_out_and_asked_for_no_m
     assert joined.writer.quality is Quality.LIVE
 
 
-def test_a_first_fetched_trade_that_is_refused_makes_no_later_one_known():
-    joined = Joined()
-    joined.live(1)
-    other = joined.publisher.open("ETHUSDT")
-    wrong = fetched(9)._replace(ts_event=START_NS + 7200 * SECOND)
-    joined.joins.backlog(other, [wrong], joined.now)
-    for trade_id in (3, 5):
-        other.trade(START_NS + trade_id, joined.now, 1.0, 1.0, 1, trade_id, 1)
-    joined.after(PATIENCE_NS)
-    assert joined.repairs.asked == [("ETHUSDT", 4, 4)]
-
-
 def test_a_venue_that_numbers_its_trades_anew_leaves_no_hole_behind():
     joined = Joined()
     first = 5 * MOST_MISSING
@@ -378,6 +409,7 @@ class TradesInAnyOrder(RuleBasedStateMachine):
         self.next_id = 1
         self.connections: tuple[deque[int], deque[int]] = deque(), deque()
         self.given: set[int] = set()
+        self.first = 0
 
     @rule(skipped=st.sampled_from([0, 0, 0, 0, 1, 3]), count=st.integers(1, 6))
     def trade(self, skipped: int, count: int) -> None:
@@ -440,6 +472,13 @@ class TradesInAnyOrder(RuleBasedStateMachine):
         assert self.given >= set(ids)
 
     @invariant()
+    def whoever_is_asked_is_told_between_which_times(self) -> None:
+        repairs = self.joined.repairs
+        for (_, first, last), (since_ns, until_ns) in zip(repairs.asked, repairs.times, strict=True):
+            assert 0 < since_ns <= START_NS + first
+            assert until_ns >= START_NS + last
+
+    @invariant()
     def without_letting_go_ids_are_in_order(self) -> None:
         if self.joined.hold_ns and not self.joined.joins.statistics().let_go:
             assert self.joined.ids == sorted(self.joined.ids)
@@ -457,7 +496,6 @@ class TradesInAnyOrder(RuleBasedStateMachine):
         self.trade(0, 1)
         self.receive(0, 1)
         joins, asked = self.joined.joins, self.joined.repairs.asked
-        first = self.joined.ids[0]
         for _ in range(MOST_QUESTIONS * (len(self.traded) + 2)):
             self.joined.after(LONGEST_AGAIN_NS)
             statistics = joins.statistics()
@@ -467,7 +505,7 @@ class TradesInAnyOrder(RuleBasedStateMachine):
         else:
             raise AssertionError("what is missing is asked for no more")
         assert statistics.held == 0
-        assert sorted(self.joined.ids) == [each for each in self.traded if each >= first]
+        assert sorted(self.joined.ids) == [each for each in self.traded if each >= self.first]
         if not statistics.let_go and self.joined.hold_ns:
             assert self.joined.ids == sorted(self.joined.ids)
         self.trade(0, 2)
@@ -477,11 +515,14 @@ class TradesInAnyOrder(RuleBasedStateMachine):
 
     def give(self, trade_id: int) -> None:
         self.given.add(trade_id)
+        self.first = self.first or trade_id
         self.joined.live(trade_id)
 
     def fetch(self, first: int, page: int, complete: bool) -> None:
         answer = [each for each in self.traded if each >= first][:page]
         self.given.update(answer)
+        if answer and not self.first:
+            self.first = answer[-1] + 1
         if complete and answer:
             self.joined.backlog(*reversed(answer), complete_from=first, complete_to=answer[-1])
         else:

@@ -47,6 +47,16 @@ class Exchange:
 
         await until_true(open_, "every connection is open")
 
+    async def quiet(self) -> None:
+        """Return when the floor has read what the exchange has sent."""
+        seen: list[int] = []
+
+        async def read() -> bool:
+            seen.append(sum(each.frames for venue in await self.reports() for each in venue.connections))
+            return len(seen) > 10 and seen[-10:] == seen[-1:] * 10
+
+        await until_true(read, "no frame comes any more", lambda: seen[-3:])
+
     async def whole(self) -> None:
         """Return when the market stands still and the floor has everything of it, or has had time enough."""
         board = BoardReader(self.floor._memory.of_display()["board"], run_id=self.floor.run_id)
@@ -61,6 +71,27 @@ class Exchange:
         finally:
             board.close()
 
+    async def recovered(self) -> None:
+        """Return when the floor trusts everything and has all that the exchange had done when this was asked."""
+        board = BoardReader(self.floor._memory.of_display()["board"], run_id=self.floor.run_id)
+        done = self.ledger()
+        lacking: list[str] = []
+
+        async def settled() -> bool:
+            rows = {board.instrument(number).key: board.row(number) for number in range(board.count())}
+            lacking[:] = [
+                f"{key}: {row and (row[Field.TRADES], Quality(int(row[Field.QUALITY])))} of {_trades(key, entry)}"
+                for key, entry in done.items()
+                for row in (rows.get(key),)
+                if row is None or row[Field.TRADES] < _trades(key, entry) or row[Field.QUALITY] != Quality.LIVE
+            ]
+            return not lacking
+
+        try:
+            await until_true(settled, "the floor has recovered", lambda: lacking)
+        finally:
+            board.close()
+
     def _missing(self, board: BoardReader) -> list[str]:
         """Return in what the board differs from the ledger."""
         rows = {board.instrument(number).key: board.row(number) for number in range(board.count())}
@@ -68,7 +99,7 @@ class Exchange:
         found = []
         for key, entry in self.ledger().items():
             row, book = rows.get(key), books.get(key)
-            trades = entry["trades" if key.startswith("binance:") else "agg_trades"]
+            trades = _trades(key, entry)
             if row is None or row[Field.TRADES] != trades or row[Field.QUALITY] != Quality.LIVE:
                 found.append(
                     f"{key}: {row and (row[Field.TRADES], Quality(int(row[Field.QUALITY])))} of {trades} trades"
@@ -90,6 +121,12 @@ class Exchange:
             for venue, symbols in self.simulator.ledger().items()
             for symbol, entry in symbols.items()
         }
+
+
+def _trades(key: str, entry: dict[str, Any]) -> int:
+    """Return how many trades a venue's feed counts: futures send them aggregated."""
+    count: int = entry["trades" if key.startswith("binance:") else "agg_trades"]
+    return count
 
 
 async def until_true(
@@ -149,11 +186,16 @@ async def on_exchange(
     simulator: Simulator,
     venues: tuple[VenueSettings, ...],
     do: Callable[[Exchange], Awaitable[Any]],
+    *,
+    begins_ns: int = 0,
     **config: Any,
 ) -> Any:
-    """Start a floor on an exchange that is listening, do something, and end the floor whatever comes of it."""
+    """Start a floor on an exchange that is listening, do something, and end the floor whatever comes of it.
+
+    Where the exchange plays back the past, the floor believes that it begins at ``begins_ns``.
+    """
     plan = FloorPlan(
-        source=LiveSource(venues=venues),
+        source=LiveSource(venues=venues, begins_ns=begins_ns),
         identity="test",
         tape="live",
         traders=(),

@@ -1,6 +1,7 @@
 """Every hostility, as a client feels it."""
 
 import json
+from itertools import pairwise
 
 import aiohttp
 import pytest
@@ -235,6 +236,23 @@ def test_sequence_reset_numbers_a_book_from_far_below_and_drops_connections():
                 assert ids_of(again)[0] == 1
             book = simulator.ledger("binance", "BTCUSDT")["binance"]["BTCUSDT"]["book"]
             assert 0 < book["update_id"] < before
+
+    run(scene)
+
+
+@pytest.mark.parametrize(("venue", "route"), [("binance", ""), ("binance-usdm", "/public")])
+def test_no_book_event_reaches_over_a_sequence_reset(venue, route):
+    async def scene():
+        url = f"{route}/stream?streams=btcusdt@depth@100ms"
+        async with listening(url, venues=(venue,)) as (simulator, client):
+            simulator.step(1.02)
+            simulator.do("sequence_reset", symbol="BTCUSDT", drop=False)
+            simulator.step(1)
+            await client.catch_up()
+            events = client.frames()["btcusdt@depth@100ms"]
+            assert all(event["U"] <= event["u"] for event in events)
+            resets = [after for before, after in pairwise(events) if after["u"] < before["u"]]
+            assert len(resets) == 1
 
     run(scene)
 

@@ -14,6 +14,7 @@ from tickfloor.simulator.errors import SimulatorError
 from tickfloor.simulator.market import Market
 from tickfloor.simulator.settings import SimulatorSettings
 from tickfloor.simulator.symbols import PERPETUALS, SPOT
+from tickfloor.simulator.tally import Tally
 from tickfloor.simulator.trade_log import TradeLog
 
 ALL = "trade", "aggTrade", "bookTicker", "depth@100ms", "kline_1m", "ticker"
@@ -243,3 +244,28 @@ def test_a_bar_is_sent_as_closed_once_and_whole():
             assert [float(bar["v"]) for bar in closed] == [float(bar["volume"]) for bar in ledger[:2]]
 
     run(scene)
+
+
+@given(st.lists(st.tuples(st.integers(0, 200_000), st.integers(1, 50), st.integers(1, 3)), min_size=1, max_size=40))
+@settings(max_examples=100, deadline=None)
+def test_the_earliest_trade_opens_a_bar_and_the_latest_closes_it_however_time_went(orders):
+    tally = Tally()
+    first_id = 0
+    for number, (time_ms, ticks, count) in enumerate(orders):
+        tally.add(time_ms, first_id, number, ticks, count, count * 7, bought=number % 2 == 0)
+        first_id += count
+    for start_ms in range(0, 240_000, 60_000):
+        some = [order for order in orders if start_ms <= order[0] < start_ms + 60_000]
+        bar = tally.bar(start_ms, 60_000)
+        assert (bar is None) == (not some)
+        if bar is None:
+            continue
+        by_time = sorted(some, key=lambda order: order[0])
+        assert (bar.open, bar.close) == (by_time[0][1], by_time[-1][1])
+        assert (bar.high, bar.low) == (max(order[1] for order in some), min(order[1] for order in some))
+        assert bar.trades == sum(order[2] for order in some)
+        assert bar.lots == 7 * bar.trades
+        assert bar.notional == sum(order[1] * order[2] * 7 for order in some)
+    whole = tally.bar(0, 240_000)
+    assert whole.trades == tally.trades == first_id
+    assert (whole.high, whole.low) == (tally.high, tally.low)

@@ -121,3 +121,9 @@ def test_a_weight_meter_counts_minutes_and_a_ban_ends():
     assert meter.check() == (418, 1)
     now[0] += 1
     assert meter.check() == (0, 0)
+
+
+def test_without_a_budget_nothing_is_refused():
+    meter = WeightMeter(0, lambda: 120.0)
+    meter.add(10**6)
+    assert meter.check() == (0, 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 
 import aiohttp
 import msgspec
@@ -248,22 +249,38 @@ def test_a_connection_ends_when_its_life_is_over():
     run(scene)
 
 
+async def never_reading(simulator, path):
+    """Return a socket of small buffers that is connected to a path, and whose owner does not read."""
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.setblocking(False)
+    port = int(simulator.stream_url.rpartition(":")[2])
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(reader, ("127.0.0.1", port))
+    upgrade = (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    await loop.sock_sendall(reader, upgrade.encode())
+    return reader
+
+
 def test_a_slow_client_is_dropped_and_its_neighbour_gets_everything():
     async def scene():
-        async with exchange(rate=20_000.0, instruments=1, backlog_bytes=1 << 18) as (simulator, http):
-            url = simulator.stream_url + "/stream?streams=btcusdt@trade/btcusdt@bookTicker"
-            async with Client(http, url) as slow, Client(http, url) as quick:
+        url = "/stream?streams=btcusdt@trade"
+        settings = {"instruments": 1, "rate": 5000.0, "backlog_bytes": 1 << 16, "enforce_limits": False}
+        async with listening(url, **settings) as (simulator, quick):
+            with await never_reading(simulator, url):
+                while len(simulator.server.connections) < 2:
+                    await quick.catch_up()
                 while not simulator.server.too_slow:
                     simulator.step(0.2)
                     await quick.catch_up()
-                    # The limit on messages is not what this is about.
-                    simulator.server.enforce_limits = False
-                await quick.catch_up()
-                ids = [event["t"] for event in quick.frames()["btcusdt@trade"]]
-                assert ids == list(range(ids[0], ids[0] + len(ids)))
-                assert ids[-1] == simulator.ledger("binance", "BTCUSDT")["binance"]["BTCUSDT"]["last_id"]
-                assert await slow.hear_end() != aiohttp.WSCloseCode.OK
-                assert len(simulator.server.connections) == 1
+                assert simulator.server.too_slow == 1
+            ids = [event["t"] for event in quick.frames()["btcusdt@trade"]]
+            assert ids == list(range(ids[0], ids[0] + len(ids)))
+            assert ids[-1] == simulator.ledger("binance", "BTCUSDT")["binance"]["BTCUSDT"]["last_id"]
+            assert [each["number"] for each in simulator.state()["connections"]] == [1]
 
     run(scene)
 

@@ -257,4 +257,7 @@ class _SeriesWriter:
 
     def _publish(self) -> None:
         self._inherited = False
-        self._state.write(self.closed, self.revision, self._oldest(), *self._forming)
+        oldest = self._written - self._slots
+        if oldest < self._first:
+            oldest = self._first
+        self._state.write(self.closed, self.revision, oldest, *self._forming)

@@ -26,6 +26,7 @@ from tickfloor.board.tape_layout import (
 )
 from tickfloor.contracts.records import RECORD, RECORD_BYTES
 
+_PACK_INTO = RECORD.pack_into
 _AWAKE = memoryview(bytes(MAX_READERS)).cast("Q")
 
 
@@ -142,7 +143,7 @@ class TapeWriter:
         if sequence >= self._room and not self._make_room(sequence):
             self.sequence = sequence + 1
             return
-        RECORD.pack_into(
+        _PACK_INTO(
             self._mapping, self._records + ((sequence & self._mask) << 6),
             sequence, ts_event, ts_init, instrument, kind, code, flags, a, b, c, d,
         )  # fmt: skip

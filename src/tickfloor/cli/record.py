@@ -12,7 +12,7 @@ import typer
 
 from tickfloor.cli.exit_codes import ExitCode
 from tickfloor.cli.output import counted, data, fail, say
-from tickfloor.cli.run import require_venues
+from tickfloor.cli.run import require_recordable, require_venues
 from tickfloor.cli.run_floor import run_floor
 from tickfloor.cli.settings import read_config
 from tickfloor.cli.table import UNKNOWN, Cell, Column, show_table
@@ -40,6 +40,7 @@ def run_record(into: Path, seconds: float, config: Path | None) -> None:
     """Record the venues of a settings file, without traders, for so many seconds or until Ctrl-C (0)."""
     settings = read_config(config)
     require_venues(settings, config)
+    require_recordable(settings)
     _make(into)
     before = {(venue, entry.file) for venue, entry in _entries(into)}
     plan = FloorPlan(

@@ -14,7 +14,7 @@ from tickfloor.cli.settings import read_config
 from tickfloor.cli.summary import summarise
 from tickfloor.cli.unknown_symbols import unknown_symbols
 from tickfloor.config import Config
-from tickfloor.contracts.settings import ConsoleSettings, LiveSource
+from tickfloor.contracts.settings import CCXT, ConsoleSettings, LiveSource
 from tickfloor.floor import FloorPlan
 
 
@@ -29,6 +29,8 @@ def run_live(
     """Start the floor on the venues of a settings file and show it until it ends."""
     settings = read_config(config, trader_workers=workers, database=database)
     require_venues(settings, config)
+    if record is not None:
+        require_recordable(settings)
     file = None if rules is None else read_rules(rules)
     specs = () if file is None else file.specs
     started_ns = time.time_ns()
@@ -51,6 +53,13 @@ def run_live(
         raise typer.Exit(ExitCode.FAILURE)
     if outcome.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def require_recordable(settings: Config) -> None:
+    """End the command if a venue's frames cannot be recorded as received."""
+    for venue in settings.venues:
+        if venue.venue.startswith(CCXT):
+            fail(f"{venue.venue} cannot be recorded: ccxt does not show its frames; leave it out", ExitCode.INVALID)
 
 
 def require_venues(settings: Config, path: Path | None) -> None:

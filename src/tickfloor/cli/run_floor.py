@@ -52,7 +52,7 @@ def run_floor(config: Config, plan: FloorPlan, rules: RulesFile | None, seconds:
     wrong ends the command with a message.
     """
     try:
-        return asyncio.run(_run(config, plan, seconds))
+        outcome = asyncio.run(_run(config, plan, seconds))
     except RulesError as error:
         if rules is not None:
             say_problems(rules, error.problems)
@@ -61,6 +61,9 @@ def run_floor(config: Config, plan: FloorPlan, rules: RulesFile | None, seconds:
         fail(str(error), ExitCode.TIMEOUT)
     except TickfloorError as error:
         fail(str(error))
+    if outcome.feed.error:
+        fail(outcome.feed.error, ExitCode.INVALID)
+    return outcome
 
 
 async def _run(config: Config, plan: FloorPlan, seconds: float | None) -> Outcome:

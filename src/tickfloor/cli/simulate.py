@@ -32,7 +32,7 @@ def run_simulate(
 ) -> None:
     """Serve a seeded market, or captures, until Ctrl-C or for so many seconds (0: without end)."""
     for path in [*(captures or []), *([scenario] if scenario else [])]:
-        if not path.is_file():
+        if not path.exists():
             fail(f"there is no file {path}", ExitCode.NOT_FOUND)
     try:
         settings = SimulatorSettings(

@@ -74,6 +74,7 @@ class FeedFinished(Message, frozen=True, kw_only=True):
         complete: whether the source was read to its end.
         left_out: what was received whole and not used, by reason, for example duplicates.
         figures: JSON of the report's ``instruments``; empty without audit.
+        error: why the feed cannot go on, and no successor could: a setting is wrong.
     """
 
     head: int
@@ -84,6 +85,7 @@ class FeedFinished(Message, frozen=True, kw_only=True):
     problem_count: int
     left_out: dict[str, int]
     figures: bytes
+    error: str = ""
 
 
 class TraderStatus(Message, frozen=True, kw_only=True):

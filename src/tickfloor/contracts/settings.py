@@ -18,20 +18,30 @@ class CaptureSource(msgspec.Struct, frozen=True, tag="captures"):
 
 
 VENUES: Final = ("binance", "binance-usdm", "binance-coinm", "kraken", "coinbase")
-"""What a live feed can connect to."""
+"""What a live feed can connect to by itself."""
+CCXT: Final = "ccxt-"
+"""Stands before the name of an exchange that ccxt is to connect to, as in ``ccxt-okx``."""
+
+
+def is_venue(name: str) -> bool:
+    """Say whether a live feed can connect to it; of an exchange of ccxt only ccxt can say whether there is one."""
+    return name in VENUES or (name.startswith(CCXT) and len(name) > len(CCXT))
 
 
 class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which streams of which instruments of a venue.
 
     Attributes:
-        venue: for example ``binance-usdm``.
-        symbols: the venue's own symbols, or patterns of them with ``*`` and ``?``.
+        venue: for example ``binance-usdm``, or ``ccxt-okx`` for an exchange of ccxt.
+        symbols: the venue's own symbols, of ccxt's exchanges its unified ones such as ``BTC/USDT``, or patterns of
+            them with ``*`` and ``?``.
         quotes: only instruments quoted in one of these assets; none given: in any.
         top: of all those only so many, the most traded of the last 24 hours; 0: all.
         streams: what to subscribe to; bars are built from trades anyway.
         stream_url, rest_url: instead of the venue's own addresses, for example the simulator's; empty: its own.
         proxy: URL of a proxy; empty: what HTTPS_PROXY says.
+        patience: times how long a stream or a connection may be silent before it is looked at, from 0.01 to 100;
+            below 0.1 only for an exchange on the same machine.
     """
 
     venue: str
@@ -42,6 +52,7 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     stream_url: str = ""
     rest_url: str = ""
     proxy: str = ""
+    patience: float = 1.0
 
 
 class LiveSource(msgspec.Struct, frozen=True, tag="live"):
@@ -50,10 +61,12 @@ class LiveSource(msgspec.Struct, frozen=True, tag="live"):
     Attributes:
         venues: what to subscribe to.
         record: folder for everything that is received; empty: nothing is recorded.
+        begins_ns: what time it is taken to be at the beginning, ns UTC, where an exchange plays back the past; 0: now.
     """
 
     venues: tuple[VenueSettings, ...]
     record: str = ""
+    begins_ns: int = 0
 
 
 class FeedSettings(msgspec.Struct, frozen=True, tag="feed"):

@@ -4,13 +4,17 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
+from tickfloor.feeds.venue import Missing
+
 AGAIN_NS: Final = 5_000_000_000
 """Between the first and the second question; it doubles from question to question."""
 LONGEST_AGAIN_NS: Final = 300_000_000_000
 MOST_QUESTIONS: Final = 8
 """After which a hole is given up: about ten minutes."""
+ANSWER_IDS: Final = 1_000
+"""An answer holds so many trades, and costs the same for one."""
 NEAR_IDS: Final = 500
-"""Holes closer together than this are one question: an answer holds a thousand trades, and costs the same for one."""
+"""Holes closer together than this are one question, if an answer can fill them all."""
 
 
 class Hole:
@@ -18,17 +22,17 @@ class Hole:
 
     Attributes:
         first, last: its ids.
+        since_ns, until_ns: as in :class:`~tickfloor.feeds.venue.Missing`.
         opened_ns: when a later id was received.
         due_ns: when it is asked for next.
         questions: times it was asked for since the last answer that brought some of it.
         given_up: it is not asked for any more; what comes after all is taken.
     """
 
-    __slots__ = ("due_ns", "first", "given_up", "last", "opened_ns", "questions")
+    __slots__ = ("due_ns", "first", "given_up", "last", "opened_ns", "questions", "since_ns", "until_ns")
 
-    def __init__(self, first: int, last: int, opened_ns: int, due_ns: int, questions: int = 0) -> None:
-        self.first = first
-        self.last = last
+    def __init__(self, missing: Missing, opened_ns: int, due_ns: int, questions: int = 0) -> None:
+        self.first, self.last, self.since_ns, self.until_ns = missing
         self.opened_ns = opened_ns
         self.due_ns = due_ns
         self.questions = questions
@@ -64,9 +68,9 @@ class Holes:
         """How many ids are missing."""
         return sum(hole.ids for hole in self._holes)
 
-    def open(self, first: int, last: int, now_ns: int, due_ns: int) -> None:
+    def open(self, missing: Missing, now_ns: int, due_ns: int) -> None:
         """Note missing ids, none of which is in a hole already."""
-        self._holes.insert(self._place(first), Hole(first, last, now_ns, due_ns))
+        self._holes.insert(self._place(missing.first_id), Hole(missing, now_ns, due_ns))
 
     def at(self, number: int) -> Hole | None:
         """Return the hole that an id is in."""
@@ -82,10 +86,11 @@ class Holes:
             return number
         return self._holes[place + 1].first if place + 1 < len(self._holes) else None
 
-    def close(self, first: int, last: int, *, ask_rest_at_ns: int | None = None) -> int:
+    def close(self, first: int, last: int, *, made_ns: int = 0, ask_rest_at_ns: int | None = None) -> int:
         """Take ids out of the holes they are in.
 
         Args:
+            made_ns: venue time of the trade that has come, ns UTC; 0: there is none, or it is not known.
             ask_rest_at_ns: what is left of a hole is asked for then, as if for the first time; None: when it was due.
 
         Returns:
@@ -101,11 +106,12 @@ class Holes:
             if ask_rest_at_ns is not None and not hole.given_up:
                 hole.due_ns, hole.questions = ask_rest_at_ns, 0
             if hole.last > last:
-                rest = Hole(last + 1, hole.last, hole.opened_ns, hole.due_ns, hole.questions)
+                missing = Missing(last + 1, hole.last, made_ns or hole.since_ns, hole.until_ns)
+                rest = Hole(missing, hole.opened_ns, hole.due_ns, hole.questions)
                 rest.given_up = hole.given_up
                 self._holes.insert(place, rest)
             if hole.first < first:
-                hole.last = first - 1
+                hole.last, hole.until_ns = first - 1, made_ns or hole.until_ns
                 self._holes.insert(place, hole)
                 place += 1
         return closed
@@ -129,19 +135,19 @@ class Holes:
                 ids += hole.ids
         return ids
 
-    def questions(self, now_ns: int) -> list[tuple[int, int]]:
-        """Return the ranges of ids to ask for now, and note that they are asked for."""
-        ranges: list[tuple[int, int]] = []
+    def questions(self, now_ns: int) -> list[Missing]:
+        """Return what to ask for now, and note that it is asked for."""
+        found: list[Missing] = []
         for hole in self._holes:
             if hole.given_up or hole.due_ns > now_ns:
                 continue
             hole.due_ns = now_ns + min(AGAIN_NS << hole.questions, LONGEST_AGAIN_NS)
             hole.questions += 1
-            if ranges and hole.first - ranges[-1][1] <= NEAR_IDS:
-                ranges[-1] = ranges[-1][0], hole.last
+            if found and hole.first - found[-1].last_id <= NEAR_IDS and hole.last - found[-1].first_id < ANSWER_IDS:
+                found[-1] = found[-1]._replace(last_id=hole.last, until_ns=hole.until_ns)
             else:
-                ranges.append((hole.first, hole.last))
-        return ranges
+                found.append(Missing(hole.first, hole.last, hole.since_ns, hole.until_ns))
+        return found
 
     def _place(self, number: int) -> int:
         """Return how many holes begin at or below an id."""

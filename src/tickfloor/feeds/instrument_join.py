@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Final, NamedTuple, Protocol
 
+from tickfloor.board.row import Field
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.records import Quality
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.holes import Holes
 from tickfloor.feeds.instrument_writer import MOST_MISSING, Join
-from tickfloor.feeds.venue import BacklogTrade, Repairs
+from tickfloor.feeds.venue import BacklogTrade, Missing, Repairs
 
 MOST_HELD: Final = 50_000
 MOST_HOLES: Final = 1_000
@@ -23,6 +24,10 @@ class Writer(Protocol):
     expected_id: int
     holding: bool
     join: Join | None
+    row: list[float]
+
+    def begin_after(self, trade_id: int, ts_event: int, /) -> None:
+        """Let the trades begin after one that was made before anybody listened."""
 
     def trade(
         self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int, /
@@ -70,14 +75,14 @@ class InstrumentJoin:
 
     Attributes:
         holes: what is missing.
-        repaired, reordered, left_out, let_go, given_up, refused, questions: as in
+        repaired, reordered, left_out, let_go, given_up, refused, questions, earlier: as in
             :class:`~tickfloor.feeds.trade_join.JoinStatistics`.
     """
 
     __slots__ = (
-        "_busy", "_due_ns", "_held", "_ids", "_marked", "_newest", "_newest_fetched", "_newest_live", "_publishing",
-        "_seen", "_terms", "_writer", "given_up", "holes", "left_out", "let_go", "questions", "refused", "reordered",
-        "repaired",
+        "_busy", "_due_ns", "_held", "_ids", "_marked", "_newest", "_newest_fetched", "_newest_live", "_newest_ns",
+        "_publishing", "_seen", "_terms", "_writer", "earlier", "given_up", "holes", "left_out", "let_go", "questions",
+        "refused", "reordered", "repaired",
     )  # fmt: skip
 
     def __init__(self, writer: Writer, terms: Terms, busy: "dict[InstrumentJoin, None]") -> None:
@@ -93,6 +98,7 @@ class InstrumentJoin:
         self._held: dict[int, Held] = {}
         self._ids: list[int] = []
         self._newest = -1
+        self._newest_ns = 0
         self._seen = -1
         self._newest_live = -1
         self._newest_fetched = -1
@@ -100,7 +106,7 @@ class InstrumentJoin:
         self._marked = False
         self._publishing = False
         self.repaired = self.reordered = self.left_out = self.let_go = 0
-        self.given_up = self.refused = self.questions = 0
+        self.given_up = self.refused = self.questions = self.earlier = 0
         self._catch_up()
 
     @property
@@ -138,16 +144,16 @@ class InstrumentJoin:
             return self._overtaken(BacklogTrade(ts_event, price, qty, side, trade_id, count, "", ""), ts_init)
         if trade_id in self._held:
             return False
-        self._reach(trade_id - 1, ts_init)
+        self._reach(trade_id - 1, ts_event, ts_init)
         if not self._terms.hold_ns:
             # The writer may yet refuse it: that it has not is seen by its expected id.
             self._seen = trade_id
             self._settle(ts_init)
             return None
         self._newest_live = max(self._newest_live, trade_id)
-        came = self.holes.close(trade_id, trade_id)
+        came = self.holes.close(trade_id, trade_id, made_ns=ts_event)
         self.reordered += came
-        self._newest = max(self._newest, trade_id)
+        self._note_newest(trade_id, ts_event)
         self._hold(BacklogTrade(ts_event, price, qty, side, trade_id, count, "", ""), ts_init, fetched=False)
         # Most trades only wait behind those that wait already.
         if came or trade_id == expected or ts_init >= self._due_ns or self._is_full():
@@ -167,6 +173,8 @@ class InstrumentJoin:
         self._catch_up()
         ordered = sorted(trades, key=_trade_id)
         self._note_progress(ordered, streamed=streamed)
+        if ordered and self._writer.expected_id < 0:
+            self._begin_after(ordered)
         for trade in ordered:
             self._take(trade, recv_ns)
         if complete_from is None and ordered:
@@ -189,23 +197,35 @@ class InstrumentJoin:
             self._newest = expected - 1
             return True
         if expected > self._newest:
-            self._newest = expected - 1
+            self._newest, self._newest_ns = expected - 1, _last_ns(self._writer)
         came = 0
         if 0 <= seen < expected and self.holes:
             came = self.holes.close(seen, expected - 1)
             self.reordered += came
         return came > 0
 
-    def _reach(self, trade_id: int, now_ns: int) -> None:
-        """Note that ids up to this one exist: those that are new are missing."""
+    def _reach(self, trade_id: int, until_ns: int, now_ns: int) -> None:
+        """Note that ids up to this one exist: those that are new are missing, and were made before ``until_ns``."""
         if trade_id > self._newest:
-            self._open(self._newest + 1, trade_id, now_ns)
+            self._open(Missing(self._newest + 1, trade_id, self._newest_ns, until_ns), now_ns)
             self._newest = trade_id
 
-    def _open(self, first: int, last: int, now_ns: int) -> None:
+    def _note_newest(self, trade_id: int, made_ns: int) -> None:
+        """Note a trade that has come, if it is the newest."""
+        if trade_id >= self._newest:
+            self._newest, self._newest_ns = trade_id, made_ns
+
+    def _begin_after(self, ordered: Sequence[BacklogTrade]) -> None:
+        """Let the trades begin after those that were made before anybody listened."""
+        newest = ordered[-1]
+        self._writer.begin_after(newest.trade_id, newest.ts_event)
+        self.earlier += len(ordered)
+        self._catch_up()
+
+    def _open(self, missing: Missing, now_ns: int) -> None:
         """Note that ids are missing, which will be asked for if nothing brings them."""
         due_ns = now_ns + self._terms.patience_ns
-        self.holes.open(first, last, now_ns, due_ns)
+        self.holes.open(missing, now_ns, due_ns)
         self._due_ns = min(self._due_ns, due_ns)
         self._busy[self] = None
 
@@ -214,8 +234,12 @@ class InstrumentJoin:
         self._newest_live = max(self._newest_live, trade.trade_id)
         if self.holes.at(trade.trade_id) is None:
             return False
-        self._writer.missed_trade(trade.ts_event, recv_ns, *trade[1:6])
-        self.reordered += self.holes.close(trade.trade_id, trade.trade_id)
+        self._publishing = True
+        try:
+            self._writer.missed_trade(trade.ts_event, recv_ns, *trade[1:6])
+        finally:
+            self._publishing = False
+        self.reordered += self.holes.close(trade.trade_id, trade.trade_id, made_ns=trade.ts_event)
         self._settle(recv_ns)
         return True
 
@@ -223,21 +247,15 @@ class InstrumentJoin:
         """Take in a fetched trade."""
         writer, trade_id = self._writer, trade.trade_id
         expected = writer.expected_id
-        if expected < 0:
-            self._newest = trade_id
-            self._publish(Held(recv_ns, trade, fetched=True))
-            if writer.expected_id < 0:
-                self._newest = -1
-            self._catch_up()
-            return
         if abs(trade_id - expected) > MOST_MISSING:
             self.refused += 1
             return
         if trade_id <= self._newest and self.holes.at(trade_id) is None:
             return
-        self._reach(trade_id - 1, recv_ns)
-        self.repaired += self.holes.close(trade_id, trade_id, ask_rest_at_ns=recv_ns)
-        self._newest = max(self._newest, trade_id)
+        made_ns = trade.ts_event
+        self._reach(trade_id - 1, made_ns, recv_ns)
+        self.repaired += self.holes.close(trade_id, trade_id, made_ns=made_ns, ask_rest_at_ns=recv_ns)
+        self._note_newest(trade_id, made_ns)
         if trade_id < expected:
             self._publish(Held(recv_ns, trade, fetched=True))
         else:
@@ -260,9 +278,9 @@ class InstrumentJoin:
         self._seen = max(self._seen, self._writer.expected_id)
         self._writer.holding = bool(self._ids)
         self.given_up += self.holes.give_up(now_ns)
-        for first, last in self.holes.questions(now_ns):
+        for missing in self.holes.questions(now_ns):
             self.questions += 1
-            self._terms.repairs.trades(self._writer.instrument.symbol, first, last)
+            self._terms.repairs.trades(self._writer.instrument.symbol, missing)
         self._mark(now_ns)
         self._due_ns = self._next_due_ns()
         if not self._ids and self._due_ns == NEVER_NS:
@@ -318,7 +336,8 @@ class InstrumentJoin:
         except FrameError:
             self.refused += 1
             if not fetched:
-                self._open(trade.trade_id, trade.trade_id, ts_init)
+                # When it was made is not known: its time may be what is wrong with it.
+                self._open(Missing(trade.trade_id, trade.trade_id), ts_init)
             return
         finally:
             self._publishing = False
@@ -356,3 +375,9 @@ class InstrumentJoin:
 
 def _trade_id(trade: BacklogTrade) -> int:
     return trade.trade_id
+
+
+def _last_ns(writer: Writer) -> int:
+    """Return the venue time of the newest published trade, ns UTC; 0: there is none."""
+    last_us = writer.row[Field.LAST_US]
+    return int(last_us) * 1_000 if last_us > 0 else 0

@@ -35,8 +35,6 @@ BOOK_LEVELS: Final = 20
 LEARNING_RECORDS: Final = 256
 MOST_MISSING: Final = 1_000_000_000
 """Trade ids that may be missing at once."""
-BEGUN_ANEW_NS: Final = 1_000_000_000
-"""A trade with an old id that is newer than the last one by this may be of a new numbering."""
 NO_TIME: Final = 0
 """Given as venue time where the venue sends none."""
 
@@ -284,6 +282,12 @@ class InstrumentWriter:
         tape.append(ts_event, ts_init, self._id, TRADE, side, 0, price, qty, trade_id, count)
         return True
 
+    def begin_after(self, trade_id: int, ts_event: int) -> None:
+        """Let the trades begin after one that was made before anybody listened."""
+        self.expected_id = trade_id + 1
+        # A lower id that is not newer than this is a repetition, and no new numbering.
+        self.row[LAST_US] = ts_event // 1_000
+
     def missed_trade(
         self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int
     ) -> None:
@@ -502,7 +506,7 @@ class InstrumentWriter:
 
         One such trade may be an error, and is dropped; when the next one goes on from there, it is so.
         """
-        if ts_event - int(self.row[LAST_US]) * 1_000 <= BEGUN_ANEW_NS:
+        if ts_event // 1_000 <= self.row[LAST_US]:
             return False
         before, self._anew = self._anew, (trade_id, self.expected_id)
         return before == (trade_id - 1, self.expected_id)

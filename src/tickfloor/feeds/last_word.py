@@ -1,23 +1,37 @@
 """What a feed says when it ends."""
 
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgspec
 
 from tickfloor.contracts.events import FeedFinished, FeedProblem
 from tickfloor.feeds.output import FeedOutput
-from tickfloor.feeds.venue import Adapter
+
+
+class Accountable(Protocol):
+    """What is asked of each venue's adapter; see :class:`~tickfloor.feeds.venue.Adapter`."""
+
+    def left_out(self) -> dict[str, int]:
+        """Return what was received whole and not used, by reason."""
+
+    def refused(self) -> tuple[str, ...]:
+        """Return the symbols that the board had no row for."""
+
+    def figures(self) -> dict[str, dict[str, Any]]:
+        """Return the report's exact figures of every instrument, by ``venue:symbol``."""
 
 
 def last_word(
     output: FeedOutput,
-    adapters: Mapping[str, Adapter],
+    adapters: Mapping[str, Accountable],
     *,
     frames: int,
     malformed: int,
     complete: bool,
     problems: tuple[FeedProblem, ...] = (),
     problem_count: int = 0,
+    error: str = "",
 ) -> FeedFinished:
     """Return a feed's last word.
 
@@ -26,6 +40,7 @@ def last_word(
         frames, malformed: taken in, and refused of those.
         complete: whether the source has ended by itself.
         problems: what could not be used, the first of them; problem_count: all of them.
+        error: why it cannot go on, and no successor could.
     """
     refused = [f"{venue}:{symbol}" for venue, adapter in adapters.items() for symbol in adapter.refused()]
     if refused:
@@ -42,10 +57,11 @@ def last_word(
         problem_count=problem_count,
         left_out={why: times for adapter in adapters.values() for why, times in adapter.left_out().items()},
         figures=_figures(output, adapters),
+        error=error,
     )
 
 
-def _figures(output: FeedOutput, adapters: Mapping[str, Adapter]) -> bytes:
+def _figures(output: FeedOutput, adapters: Mapping[str, Accountable]) -> bytes:
     if output.audit is None:
         return b""
     found = {key: figures for adapter in adapters.values() for key, figures in adapter.figures().items()}

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
@@ -17,18 +19,19 @@ from tickfloor.contracts.commands import (
     Result,
     StopFeed,
 )
-from tickfloor.contracts.errors import TickfloorError
+from tickfloor.contracts.errors import ConfigError, TickfloorError
 from tickfloor.contracts.events import FeedProblem, InstrumentAssigned
 from tickfloor.contracts.messages import ToWorker
-from tickfloor.contracts.settings import FeedSettings, LiveSource, VenueSettings
+from tickfloor.contracts.settings import CCXT, FeedSettings, LiveSource, VenueSettings
 from tickfloor.contracts.traders import TradersHeld
+from tickfloor.feeds.ccxt_venue.feed import CcxtFeed
 from tickfloor.feeds.last_word import last_word
 from tickfloor.feeds.live.receive_clock import ReceiveClock
 from tickfloor.feeds.live.venue_feed import VenueFeed
 from tickfloor.feeds.output import STATUS_SECONDS, FeedOutput
 from tickfloor.worker.runtime import Runtime
 
-_CLOSE_SECONDS = 1.0
+_CLOSE_SECONDS = 7.0
 
 
 class LiveWorker:
@@ -44,14 +47,15 @@ class LiveWorker:
         self._output = FeedOutput(runtime, settings, stopping=lambda: self._stop, repeats=False)
         self._lasting = _descriptors_that_outlast_a_loop()
         self._loop = uvloop.new_event_loop()
-        self._clock = ReceiveClock()
+        self._clock = ReceiveClock() if not source.begins_ns else ReceiveClock(wall=_from(source.begins_ns))
         self._feeds = {venue.venue: self._feed(venue, source.record) for venue in source.venues}
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = False
         self._finished = False
 
-    def _feed(self, settings: VenueSettings, record: str) -> VenueFeed:
-        return VenueFeed.of(
+    def _feed(self, settings: VenueSettings, record: str) -> VenueFeed | CcxtFeed:
+        kind = CcxtFeed if settings.venue.startswith(CCXT) else VenueFeed
+        return kind.of(
             settings,
             publisher=self._output.publisher(settings.venue),
             audit=self._output.audit,
@@ -90,8 +94,12 @@ class LiveWorker:
         """End if that is wanted; the work itself is done by the loop, while the runtime waits."""
         for task in self._tasks:
             if task.done() and (error := task.exception()) is not None:
-                raise error
-        if self._stop and not self._finished:
+                if not isinstance(error, ConfigError):
+                    raise error
+                # No successor would do better.
+                self._finish(str(error))
+                return False
+        if self._stop:
             self._finish()
         self._say_status_if_due()
         return False
@@ -152,7 +160,9 @@ class LiveWorker:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await asyncio.gather(*(feed.close() for feed in self._feeds.values()), return_exceptions=True)
 
-    def _finish(self) -> None:
+    def _finish(self, error: str = "") -> None:
+        if self._finished:
+            return
         self._finished = True
         self._loop.run_until_complete(self._close_feeds())
         self._tasks.clear()
@@ -172,11 +182,18 @@ class LiveWorker:
                 complete=False,
                 problems=problems,
                 problem_count=len(problems),
+                error=error,
             )
         )
 
     def _say_status_if_due(self) -> None:
         self._output.say_status_if_due(self._frames, self._malformed, 0.0)
+
+
+def _from(begins_ns: int) -> Callable[[], int]:
+    """Return a wall clock that stands at a time now."""
+    offset_ns = begins_ns - time.monotonic_ns()
+    return lambda: time.monotonic_ns() + offset_ns
 
 
 def _descriptors_that_outlast_a_loop() -> set[int]:

@@ -184,7 +184,7 @@ class FeedOutput:
                 records=self.tape.sequence,
                 malformed=malformed,
                 progress=progress,
-                instruments=len(self.instruments),
+                instruments=sum(len(publisher.writers) for publisher in self.publishers.values()),
             )
         )
 

@@ -35,6 +35,7 @@ class JoinStatistics(msgspec.Struct, frozen=True, kw_only=True):
         given_up: ids that will not be asked for any more.
         refused: trades that were fetched or held back and could not be published.
         questions: ranges of ids asked for.
+        earlier: trades made before anybody listened; they only say which one is the first to be published.
     """
 
     missing: int
@@ -46,6 +47,7 @@ class JoinStatistics(msgspec.Struct, frozen=True, kw_only=True):
     given_up: int
     refused: int
     questions: int
+    earlier: int
 
 
 class TradeJoins:
@@ -93,6 +95,9 @@ class TradeJoins:
     ) -> None:
         """Take in trades that were fetched or came as a snapshot, in any order; those known are left out.
 
+        Before an instrument's first live trade they only say which one that is to be: what was traded before
+        anybody listened is not published.
+
         Args:
             complete_to: ids up to this one that are not among them do not exist; None: nothing is said of them.
             complete_from: from which on that holds, the id that was asked for; None: the lowest among them.
@@ -126,4 +131,5 @@ class TradeJoins:
             given_up=sum(join.given_up for join in joins),
             refused=sum(join.refused for join in joins),
             questions=sum(join.questions for join in joins),
+            earlier=sum(join.earlier for join in joins),
         )

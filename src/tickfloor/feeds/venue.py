@@ -102,11 +102,26 @@ class Adapter(Protocol):
         """
 
 
+class Missing(NamedTuple):
+    """Trades of an instrument that have not come, and the venue times between which they were made.
+
+    Attributes:
+        first_id, last_id: both included.
+        since_ns: of the trade before them, ns UTC; 0: not known.
+        until_ns: of the trade after them, ns UTC; 0: not known.
+    """
+
+    first_id: int
+    last_id: int
+    since_ns: int = 0
+    until_ns: int = 0
+
+
 class Repairs(Protocol):
     """Whom an adapter asks when something is missing. The answers come by ``on_http`` or with a new snapshot."""
 
-    def trades(self, symbol: str, first_id: int, last_id: int, /) -> None:
-        """Ask for the trades with these ids, both included."""
+    def trades(self, symbol: str, missing: Missing, /) -> None:
+        """Ask for trades."""
 
     def book(self, symbol: str, /) -> None:
         """Ask for a snapshot of a book; asking again while one is under way is no second request."""
@@ -115,7 +130,7 @@ class Repairs(Protocol):
 class NoRepairs:
     """Asks nobody: what a replay does not hold is a gap."""
 
-    def trades(self, symbol: str, first_id: int, last_id: int, /) -> None:
+    def trades(self, symbol: str, missing: Missing, /) -> None:
         """Do nothing."""
 
     def book(self, symbol: str, /) -> None:
@@ -127,17 +142,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         messages_per_second: of ours on one connection, pings and pongs included.
-        streams_per_connection, streams_per_message: at most.
+        streams_per_message: at most.
         connections, connections_seconds: attempts to connect within so many seconds.
         life_seconds: after which a connection is replaced, before the venue closes it; 0: never.
         idle_seconds: without any frame, after which a connection is dead.
         ack_seconds: for an answer to a request of ours.
         frame_bytes: longest frame.
+        requests_per_second: of REST; two seconds' worth may be sent at once.
         weight_per_minute: of REST requests, until the venue says another number.
     """
 
     messages_per_second: float
-    streams_per_connection: int
     streams_per_message: int
     connections: int
     connections_seconds: float
@@ -145,6 +160,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     idle_seconds: float
     ack_seconds: float
     frame_bytes: int
+    requests_per_second: float
     weight_per_minute: int
 
 
@@ -171,6 +187,9 @@ class Dialect(Protocol):
     def route(self, key: StreamKey) -> str:
         """Return which kind of connection a stream needs; streams of several routes never share one."""
 
+    def most_streams(self, route: str) -> int:
+        """Return how many streams a connection of a route may have."""
+
     def stream_url(self, route: str) -> str:
         """Return where to connect for a route."""
 
@@ -195,6 +214,9 @@ class Dialect(Protocol):
     def channels(self) -> frozenset[Channel]:
         """Return what the venue can be asked for."""
 
+    def along(self) -> frozenset[Channel]:
+        """Return what comes along with streams of other channels, and is not asked for by itself."""
+
     # REST
 
     def instruments(self) -> Request:
@@ -202,6 +224,13 @@ class Dialect(Protocol):
 
     def listed(self, body: bytes) -> Sequence[Traded]:
         """Read that list: those that are traded now.
+
+        Raises:
+            FrameError: it is malformed.
+        """
+
+    def weight_allowed(self, body: bytes) -> int | None:
+        """Read in that list what REST requests may cost in a minute; None where it does not say.
 
         Raises:
             FrameError: it is malformed.
@@ -217,8 +246,8 @@ class Dialect(Protocol):
             FrameError: it is malformed.
         """
 
-    def trades(self, symbol: str, first_id: int, last_id: int) -> Request | None:
-        """Return what gives trades from ``first_id`` on, as many as fit; None where only a new snapshot can."""
+    def trades(self, symbol: str, missing: Missing) -> Request:
+        """Return what gives the missing trades, or as many of the first or last of them as fit into an answer."""
 
     def newest_trades(self, symbol: str) -> Request | None:
         """Return what gives the newest trade, to find out if a silent stream should have said it."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tickfloor.contracts.errors import TickfloorError
-from tickfloor.contracts.settings import VenueSettings
+from tickfloor.contracts.settings import CCXT, VenueSettings
 from tickfloor.feeds.audit import Audit
 from tickfloor.feeds.binance.adapter import BinanceAdapter
 from tickfloor.feeds.binance.dialect import BinanceDialect
@@ -29,7 +29,9 @@ class UnknownVenueError(TickfloorError):
     """There is no adapter for a venue."""
 
     def __init__(self, venue: str) -> None:
-        super().__init__(f"there is no venue {venue!r}; there are {', '.join(_VENUES)}")
+        super().__init__(
+            f"there is no venue {venue!r}; there are {', '.join(_VENUES)}, and live, never replayed, {CCXT}NAME"
+        )
 
 
 def adapter_of(

@@ -3,12 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from tickfloor.simulator.conditions import Conditions
-from tickfloor.simulator.face import Session, WireLimits
+from tickfloor.simulator.face import BeatingSession, Session, WireLimits
 from tickfloor.simulator.framing import text_frame
 
 
@@ -47,6 +48,7 @@ class Connection(WSListener):
         self._server = server
         self._limits = limits
         self._pending: list[bytes] = []
+        self._quiet = True
         self._transport: WSTransport | None = None
         self._heard: deque[float] = deque(maxlen=max(1, limits.messages_per_second))
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -69,6 +71,7 @@ class Connection(WSListener):
         pending, self._pending = self._pending, []
         if not pending:
             return
+        self._quiet = False
         transport = self._transport
         if transport is None or self.muted or transport.is_close_frame_sent or transport.is_disconnected:
             return
@@ -106,6 +109,8 @@ class Connection(WSListener):
         if self.session is not None:
             self.session.opened()
             self.flush()
+        if isinstance(self.session, BeatingSession):
+            self._later("beat", self.session.beat_seconds, partial(self._beat, self.session))
         ping_seconds = self._server.ping_seconds or self._limits.ping_seconds
         if ping_seconds:
             self._later("ping", ping_seconds, self._ping)
@@ -155,6 +160,15 @@ class Connection(WSListener):
         breach = len(heard) == heard.maxlen and now - heard[0] < 1.0
         heard.append(now)
         return not breach
+
+    def _beat(self, session: BeatingSession) -> None:
+        stays = session.beat(quiet=self._quiet)
+        self.flush()
+        self._quiet = True
+        if stays:
+            self._later("beat", session.beat_seconds, partial(self._beat, session))
+        else:
+            self.close(WSCloseCode.POLICY_VIOLATION, "")
 
     def _ping(self) -> None:
         if self._transport is None:

@@ -1,13 +1,14 @@
 """Hostilities that connections suffer."""
 
 import asyncio
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from msgspec import Meta
 from picows import WSCloseCode
 
 from tickfloor.simulator.connection import Connection
 from tickfloor.simulator.errors import HostilityError
-from tickfloor.simulator.hostility import Exchange, Hostility
+from tickfloor.simulator.hostility import Count, Exchange, Hostility, Seconds
 
 
 class Refuse(Hostility, frozen=True):
@@ -18,7 +19,7 @@ class Refuse(Hostility, frozen=True):
     """
 
     name: ClassVar[str] = "refuse"
-    seconds: float = 5.0
+    seconds: Seconds = 5.0
 
     def apply(self, exchange: Exchange) -> str:
         """Begin to refuse."""
@@ -34,7 +35,7 @@ class SilentAck(Hostility, frozen=True):
     """
 
     name: ClassVar[str] = "silent_ack"
-    requests: int = 1
+    requests: Count = 1
 
     def apply(self, exchange: Exchange) -> str:
         """Begin to ignore."""
@@ -51,7 +52,7 @@ class OnConnections(Hostility, frozen=True):
     """
 
     venue: str = "*"
-    connection: int = 0
+    connection: Annotated[int, Meta(ge=0)] = 0
 
     def apply(self, exchange: Exchange) -> str:
         """Do it to each of them."""
@@ -106,7 +107,7 @@ class Oversized(OnConnections, frozen=True):
     """
 
     name: ClassVar[str] = "oversized"
-    size: int = 8 << 20
+    size: Annotated[int, Meta(ge=0)] = 8 << 20
 
     def _hurt(self, connection: Connection) -> None:
         head, tail = b'{"e":"padding","text":"', b'"}'
@@ -122,7 +123,7 @@ class Shutdown(OnConnections, frozen=True):
     """
 
     name: ClassVar[str] = "shutdown"
-    after: float = 1.0
+    after: Seconds = 1.0
 
     def _hurt(self, connection: Connection) -> None:
         notice = None if connection.session is None else connection.session.going_away()

@@ -1,7 +1,12 @@
-"""What a venue's face is to the generic server: one file a face (or one package) speaks one venue's protocol."""
+"""What a venue's face is to the generic server: one file a face (or one package) speaks one venue's protocol.
+
+A new one needs a line in :mod:`tickfloor.simulator.venues`. Its sessions ask ``Conditions.ignores_subscribe`` at each
+request to subscribe; where frames differ between connections (a number per connection, say), its ``Streams`` make
+streams of a kind of their own, with another ``deliver``.
+"""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -57,8 +62,32 @@ class Session(Protocol):
         """Return what the venue says before it closes a connection for maintenance, or None if it says nothing."""
 
 
+@runtime_checkable
+class BeatingSession(Session, Protocol):
+    """A session of a venue that says something by itself now and then.
+
+    Attributes:
+        beat_seconds: from one call of :meth:`beat` to the next, while the connection is open.
+    """
+
+    beat_seconds: float
+
+    def beat(self, *, quiet: bool) -> bool:
+        """Say it, and return whether the connection may stay open.
+
+        Args:
+            quiet: nothing was sent since the last time.
+        """
+
+
 class Face(Protocol):
-    """One venue: its sockets, its REST, and what it sends of a market or a capture."""
+    """One venue: its sockets, its REST, and what it sends of a market or a capture.
+
+    Attributes:
+        venue: for example ``binance``; its own paths are served, and the same ones under ``/binance``.
+        streams: everything that can be subscribed to; hostilities find streams here, by name.
+        weight_per_minute: what REST requests may cost together; 0: anything.
+    """
 
     venue: str
     limits: WireLimits

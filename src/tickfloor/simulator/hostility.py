@@ -1,15 +1,19 @@
 """What can be done to those who use the exchange: the base of all hostilities, and how one is read."""
 
-import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Final, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from tickfloor.simulator.conditions import Conditions
 from tickfloor.simulator.errors import HostilityError
 from tickfloor.simulator.face import Face
 from tickfloor.simulator.server import StreamServer
+
+MOST_SECONDS: Final = 1e9
+Seconds = Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
+Count = Annotated[int, Meta(ge=1)]
 
 
 class Exchange(Protocol):
@@ -38,12 +42,6 @@ class Hostility(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             HostilityError: what it is to be done to is not there.
         """
         raise NotImplementedError
-
-    def __post_init__(self) -> None:
-        for field in self.__struct_fields__:
-            value = getattr(self, field)
-            if isinstance(value, float | int) and not (math.isfinite(value) and (value >= 0 or field == "ahead")):
-                raise ValueError(f"{field} must be a number from 0, not {value}")
 
 
 def read_hostility(known: Mapping[str, type[Hostility]], do: str, parameters: Mapping[str, object]) -> Hostility:

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from tickfloor.simulator.conditions import Conditions
-from tickfloor.simulator.hostility import Exchange, Hostility
+from tickfloor.simulator.hostility import Count, Exchange, Hostility, Seconds
 from tickfloor.simulator.stream import Tamper
 from tickfloor.simulator.tampers import Backwards, Break, FalseChecksum, LeaveOut, Silence, Twice
 
@@ -39,7 +39,7 @@ class SilentChannel(OnStreams, frozen=True):
     """
 
     name: ClassVar[str] = "silent_channel"
-    seconds: float = 60.0
+    seconds: Seconds = 60.0
 
     def _tamper(self, conditions: Conditions) -> Tamper:
         return Silence(conditions.clock() + self.seconds, conditions.clock)
@@ -52,7 +52,7 @@ class OnFrames(OnStreams, frozen=True):
         frames: how many.
     """
 
-    frames: int = 1
+    frames: Count = 1
 
 
 class Gap(OnFrames, frozen=True):
@@ -79,7 +79,7 @@ class Reorder(OnFrames, frozen=True):
     """Frames come in reverse order."""
 
     name: ClassVar[str] = "reorder"
-    frames: int = 2
+    frames: Count = 2
 
     def _tamper(self, conditions: Conditions) -> Tamper:
         del conditions

@@ -8,7 +8,10 @@ MINUTE_MS: Final = 60_000
 
 @dataclass(slots=True)
 class Minute:
-    """The trades of one minute (or, summed, of a longer interval); notionals are ticks times lots."""
+    """The trades of one minute (or, summed, of a longer interval); notionals are ticks times lots.
+
+    The earliest trade by the venue's time opens it and the latest closes it, even where that time went back.
+    """
 
     start_ms: int
     open: int
@@ -22,6 +25,8 @@ class Minute:
     bought_lots: int = 0
     bought_notional: int = 0
     trades: int = 0
+    first_ms: int = -1
+    last_ms: int = -1
 
 
 class Tally:
@@ -79,12 +84,16 @@ class Tally:
         start_ms = time_ms - time_ms % MINUTE_MS
         if minute.start_ms != start_ms:
             minute = self.minutes.get(start_ms) or Minute(start_ms, ticks, ticks, ticks, ticks, first_id)
+            minute.first_ms = minute.first_ms if minute.trades else time_ms
             self.minutes[start_ms] = self.minute = minute
         if ticks > minute.high:
             minute.high = ticks
         elif ticks < minute.low:
             minute.low = ticks
-        minute.close = ticks
+        if time_ms >= minute.last_ms:
+            minute.close, minute.last_ms = ticks, time_ms
+        if time_ms < minute.first_ms:
+            minute.open, minute.first_ms = ticks, time_ms
         minute.last_id = first_id + count - 1
         minute.lots += lots
         minute.notional += notional

@@ -1,9 +1,14 @@
 """Hostilities of a venue's REST, clock and numbering."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final
+
+from msgspec import Meta
 
 from tickfloor.simulator.errors import HostilityError
-from tickfloor.simulator.hostility import Exchange, Hostility
+from tickfloor.simulator.hostility import Count, Exchange, Hostility, Seconds
+
+MOST_AHEAD: Final = 86_400.0
+"""Seconds; a clock that is wrong by more than a day is another kind of trouble."""
 
 
 class SlowSnapshot(Hostility, frozen=True):
@@ -15,8 +20,8 @@ class SlowSnapshot(Hostility, frozen=True):
     """
 
     name: ClassVar[str] = "slow_snapshot"
-    delay: float = 3.0
-    seconds: float = 60.0
+    delay: Seconds = 3.0
+    seconds: Seconds = 60.0
 
     def apply(self, exchange: Exchange) -> str:
         """Begin to be slow."""
@@ -33,8 +38,8 @@ class TooMany(Hostility, frozen=True):
     """
 
     name: ClassVar[str] = "too_many"
-    seconds: float = 5.0
-    retry_after: int = 5
+    seconds: Seconds = 5.0
+    retry_after: Annotated[int, Meta(ge=0)] = 5
 
     def apply(self, exchange: Exchange) -> str:
         """Begin to refuse."""
@@ -50,8 +55,8 @@ class Banned(Hostility, frozen=True):
     """
 
     name: ClassVar[str] = "banned"
-    seconds: float = 10.0
-    retry_after: int = 10
+    seconds: Seconds = 10.0
+    retry_after: Annotated[int, Meta(ge=0)] = 10
 
     def apply(self, exchange: Exchange) -> str:
         """Begin to refuse."""
@@ -75,7 +80,7 @@ class ClockSkew(Hostility, frozen=True):
     """
 
     name: ClassVar[str] = "clock_skew"
-    ahead: float = 5.0
+    ahead: Annotated[float, Meta(ge=-MOST_AHEAD, le=MOST_AHEAD)] = 5.0
     venue: str = "*"
 
     def apply(self, exchange: Exchange) -> str:
@@ -94,7 +99,7 @@ class Burst(Hostility, frozen=True):
     """
 
     name: ClassVar[str] = "burst"
-    events: int = 5000
+    events: Count = 5000
     venue: str = "*"
 
     def apply(self, exchange: Exchange) -> str:

@@ -8,7 +8,9 @@ from typing import Final
 from tickfloor.simulator.binance.face import BinanceFace
 from tickfloor.simulator.binance.recorded import RecordedBinance
 from tickfloor.simulator.binance.rules import BINANCE, BINANCE_USDM, COINM
+from tickfloor.simulator.coinbase.face import RecordedCoinbase
 from tickfloor.simulator.conditions import Conditions
+from tickfloor.simulator.kraken.face import RecordedKraken
 from tickfloor.simulator.playback import MakeFace
 from tickfloor.simulator.seeded import SeededFace
 from tickfloor.simulator.settings import SimulatorSettings
@@ -21,4 +23,5 @@ SEEDED: Final[Mapping[str, MakeSeeded]] = MappingProxyType(
 """By venue; takes settings, conditions and the market's beginning, ns UTC."""
 RECORDED: Final[Mapping[str, MakeFace]] = MappingProxyType(
     {rules.venue: partial(RecordedBinance, rules) for rules in (BINANCE, BINANCE_USDM, COINM)}
+    | {"kraken": RecordedKraken, "coinbase": RecordedCoinbase}
 )

@@ -10,7 +10,7 @@ BAN_SECONDS: Final = 120
 
 
 class WeightMeter:
-    """Counts fixed minutes, as the venues' headers do.
+    """Counts fixed minutes, as the venues' headers do; a budget of 0 is none, and nothing is refused.
 
     Attributes:
         used: weight in this minute.
@@ -34,7 +34,7 @@ class WeightMeter:
         if now < self._banned_until:
             return 418, max(1, int(self._banned_until - now))
         self._turn(now)
-        if self.used < self._per_minute:
+        if self.used < self._per_minute or not self._per_minute:
             return 0, 0
         self._refused += 1
         if self._refused >= BAN_AFTER:

@@ -2,12 +2,13 @@
 
 import asyncio
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tickfloor.feeds.live.connect_budget import ConnectBudget
 
 
+@settings(deadline=None)
 @given(
     attempts=st.integers(1, 5), window=st.integers(1, 100), pauses=st.lists(st.integers(0, 60), min_size=1, max_size=40)
 )

@@ -67,10 +67,10 @@ class FakeVenue:
 
 class FakeLog:
     def __init__(self) -> None:
-        self.warnings: list[str] = []
+        self.warnings: list[tuple[str, dict[str, object]]] = []
 
     def warning(self, event: str, *, correlation_id: str = "", **fields: object) -> None:
-        self.warnings.append(event)
+        self.warnings.append((event, fields))
 
 
 class Asking:
@@ -276,8 +276,9 @@ def test_a_ban_is_waited_for_however_long_and_said(status: int, headers: dict[st
 
     made = asking(test)
     assert said == [START_NS + round((seconds + 0.1) * 1e9), 0]
-    assert len(made.log.warnings) == 1
-    assert f"{seconds:,.0f} s" in made.log.warnings[0]
+    what = "had too many requests" if status == 429 else "bans this address"
+    then = f"nothing is asked of it for {seconds:,.0f} s"
+    assert made.log.warnings == [(f"the venue {what}", {"venue": "", "status": status, "then": then})]
     assert [at for at, _ in made.venue.sent] == [0.0, pytest.approx(seconds + 0.1)]
 
 

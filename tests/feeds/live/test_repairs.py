@@ -13,25 +13,25 @@ from tickfloor.contracts.records import Kind, Quality
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.live.backoff import Backoff
 from tickfloor.feeds.live.repair_queue import RepairQueue
-from tickfloor.feeds.live.repairs import MOST_RESUBSCRIPTIONS, LiveRepairs
+from tickfloor.feeds.live.repairs import LiveRepairs
 from tickfloor.feeds.live.rest import Answer, RestError
 from tickfloor.feeds.publisher import MarketPublisher
 from tickfloor.feeds.trade_join import TradeJoins
-from tickfloor.feeds.venue import BacklogTrade, Channel, Request, StreamKey
+from tickfloor.feeds.venue import BacklogTrade, Channel, Missing, Request, StreamKey
 
 PAGE = 100
 
 
 class FakeDialect:
-    """Asks for trades and books by REST, or for nothing where a snapshot comes with a subscription."""
+    """Asks for trades by REST, and for books, unless they come with a subscription."""
 
     venue = "binance"
 
     def __init__(self, *, rest: bool = True) -> None:
         self.rest = rest
 
-    def trades(self, symbol: str, first_id: int, last_id: int) -> Request | None:
-        return Request(f"/trades?symbol={symbol}&fromId={first_id}", 1) if self.rest else None
+    def trades(self, symbol: str, missing: Missing) -> Request:
+        return Request(f"/trades?symbol={symbol}&fromId={missing.first_id}", 1)
 
     def snapshot(self, symbol: str) -> Request | None:
         return Request(f"/depth?symbol={symbol}", 1) if self.rest else None
@@ -151,23 +151,12 @@ def test_a_hole_is_filled_in_the_end_though_requests_fail(failures: list[int]):
 def test_a_range_under_way_is_not_asked_for_again_not_even_a_part_of_it():
     def begin(venue: Venue) -> None:
         for first, last in ((2, 100), (2, 100), (5, 9), (90, 110)):
-            venue.repairs.trades("BTCUSDT", first, last)
-        venue.repairs.trades("ETHUSDT", 2, 100)
+            venue.repairs.trades("BTCUSDT", Missing(first, last))
+        venue.repairs.trades("ETHUSDT", Missing(2, 100))
 
     paths = Counter(path for _, path in working(begin, 0.2).sent)
     assert paths == {f"/trades?symbol={rest}": 1 for rest in
                      ("BTCUSDT&fromId=2", "BTCUSDT&fromId=90", "ETHUSDT&fromId=2")}  # fmt: skip
-
-
-def test_where_only_a_snapshot_helps_the_stream_is_subscribed_anew_but_not_for_ever():
-    key = StreamKey(Channel.TRADES, "BTCUSDT")
-    venue = working(a_hole, 60.0, rest=False)
-    assert venue.joins.statistics().questions > MOST_RESUBSCRIPTIONS
-    assert venue.resubscribed == [key] * MOST_RESUBSCRIPTIONS
-    venue.live(1_000)
-    venue.joins.tick(venue.loop.utc_ns())
-    venue.joins.tick(venue.loop.utc_ns() + 1_000_000_000)
-    assert len(venue.resubscribed) == MOST_RESUBSCRIPTIONS + 1
 
 
 def test_a_book_is_asked_for_once_while_it_is_under_way():

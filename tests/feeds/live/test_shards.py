@@ -1,6 +1,6 @@
 """Streams on connections: within the limit, by route, together by symbol, and stable."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.feeds.live.venue import FakeDialect, key, keys
@@ -36,6 +36,7 @@ def test_a_symbol_with_more_streams_than_a_connection_may_carry_has_several():
     assert shards.add(keys("trades A", "quotes A")) == {"market-1": keys("trades A"), "market-2": keys("quotes A")}
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 6),
     st.lists(

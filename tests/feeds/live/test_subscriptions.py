@@ -123,7 +123,7 @@ CHANGES = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(MOODS, max_size=25), st.lists(CHANGES, max_size=12), st.integers(1, 4), st.booleans())
 def test_whatever_a_venue_answers_it_settles_in_few_messages_and_believes_only_what_is_true(
     moods, changes, together, lists

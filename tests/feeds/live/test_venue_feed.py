@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.feeds.fakes import FakeBoard, FakeTape, catalogue
-from tests.feeds.live.venue import Client, FakeAdapter, FakeDialect, FakeVenue, Lines, key, keys, run
+from tests.feeds.live.venue import Client, FakeAdapter, FakeDialect, FakeVenue, Lines, Recording, key, keys, run
 from tickfloor.contracts.feeds import ConnectionState
 from tickfloor.contracts.records import Kind, Quality
 from tickfloor.contracts.settings import VenueSettings
@@ -18,7 +18,7 @@ from tickfloor.feeds.live.repair_queue import RepairQueue
 from tickfloor.feeds.live.repairs import LiveRepairs
 from tickfloor.feeds.live.rest import Answer
 from tickfloor.feeds.live.universe import UnknownSymbolsError
-from tickfloor.feeds.live.venue_feed import VenueFeed
+from tickfloor.feeds.live.venue_feed import RECORDER_CLOSE_SECONDS, VenueFeed
 from tickfloor.feeds.live.watchdog import Patience
 from tickfloor.feeds.publisher import MarketPublisher
 from tickfloor.feeds.trade_join import TradeJoins
@@ -89,7 +89,9 @@ class Market:
 class Floor:
     """A venue feed with everything around it."""
 
-    def __init__(self, venue: FakeVenue, symbols: str, settings: VenueSettings, refresh: float, **limits) -> None:
+    def __init__(
+        self, venue: FakeVenue, symbols: str, settings: VenueSettings, refresh: float, recorder=None, **limits
+    ) -> None:
         self.market = Market(venue, symbols)
         self.dialect = FakeDialect(venue.url, **limits)
         self.clock = ReceiveClock()
@@ -115,6 +117,7 @@ class Floor:
             clock=self.clock,
             on_flush=lambda: self.publisher.flush(),
             log=self.log,
+            recorder=recorder,
             closers=(give_back,),
             patience=PATIENCE,
             refresh_seconds=refresh,
@@ -138,9 +141,9 @@ class Floor:
 
 
 @asynccontextmanager
-async def floor(symbols="AB", *, refresh=3600.0, settings=None, failures=(), **limits):
+async def floor(symbols="AB", *, refresh=3600.0, settings=None, failures=(), answers_pings=True, **limits):
     settings = VenueSettings(venue="fake", **(settings or {"streams": ("trades",)}))
-    async with FakeVenue() as venue:
+    async with FakeVenue(answers_pings=answers_pings) as venue:
         built = Floor(venue, symbols, settings, refresh, **limits)
         built.venue = venue
         built.market.failures += failures
@@ -167,11 +170,11 @@ def test_what_is_traded_is_asked_subscribed_by_route_and_published():
     async def main():
         async with floor("ABCD", settings={"streams": ("trades", "book", "bars"), "top": 2}) as live:
             await until_traded(live, "ABCD", lambda: live.quality("A") == live.quality("B") == Quality.LIVE)
-            await live.venue.until(lambda: len(live.venue.open) == 2)
-            by_path = {client.path: client.subscribed() for client in live.venue.open}
-            assert by_path == {"/market": set(keys("trades A", "trades B")), "/books": set(keys("book A", "book B"))}
+            wanted = {"/market": set(keys("trades A", "trades B")), "/books": set(keys("book A", "book B"))}
+            await live.venue.until(lambda: {client.path: client.subscribed() for client in live.venue.open} == wanted)
             assert live.adapter.bodies[0][0] == "/instruments"
-            assert live.said("the venue lacks streams") == [{"venue": "fake", "streams": "bars"}]
+            [lacks] = live.said("the venue lacks streams")
+            assert (lacks["venue"], lacks["streams"]) == ("fake", "bars")
             assert live.publisher.known("C") is None
 
     run(main())
@@ -193,6 +196,31 @@ def test_a_lost_connection_makes_its_instruments_stale_until_they_are_heard_and_
             await live.venue.until(lambda: writer.expected_id == live.market.newest["A"] + 1)
             assert live.published("A") == live.market.newest["A"] - first_of(live, "A") + 1
             assert writer.id_gaps == 0
+
+    run(main())
+
+
+def test_an_instrument_is_stale_until_every_stream_of_it_is_accepted_again():
+    async def main():
+        async with floor("AB", settings={"streams": ("trades", "quotes")}, streams_per_message=1) as live:
+            await until_traded(live, "AB", lambda: live.quality("A") == live.quality("B") == Quality.LIVE)
+
+            def only_trades(client: Client, said: dict) -> None:
+                if said["keys"] not in ([["quotes", "A"]], [["quotes", "B"]]):
+                    live.venue.obey(client, said)
+
+            live.venue.answer = only_trades
+            live.venue.open[0].cut()
+            await until_traded(live, "AB", lambda: live.quality("A") == live.quality("B") == Quality.STALE)
+            await live.venue.until(lambda: len(live.venue.clients) == 2 and len(live.venue.clients[1].asked) >= 4)
+            traded = live.publisher.known("A").trades
+            await until_traded(live, "AB", lambda: live.publisher.known("A").trades > traded + 20)
+            assert live.quality("A") is live.quality("B") is Quality.STALE
+            for said in live.venue.clients[1].asked:
+                if said["keys"] == [["quotes", "A"]]:
+                    live.venue.obey(live.venue.clients[1], said)
+            await until_traded(live, "AB", lambda: live.quality("A") is Quality.LIVE)
+            assert live.quality("B") is Quality.STALE
 
     run(main())
 
@@ -301,6 +329,7 @@ def test_the_report_says_how_connections_and_instruments_stand():
         async with floor("AB") as live:
             assert live.feed.report().connections == ()
             await until_traded(live, "A", lambda: live.quality("A") is Quality.LIVE)
+            await live.venue.until(lambda: live.feed.report().connections[0].state is ConnectionState.OPEN)
             live.venue.open[0].raw(b"{")
             await live.venue.until(lambda: live.feed.malformed)
             report = live.feed.report()
@@ -316,7 +345,7 @@ def test_the_report_says_how_connections_and_instruments_stand():
 
 def test_a_refused_stream_is_said_once():
     async def main():
-        async with floor("AB", ack_seconds=0.01) as live:
+        async with floor("AB", ack_seconds=0.1) as live:
 
             def refuse_b(client: Client, said: dict) -> None:
                 if said["op"] == "sub" and ["trades", "B"] in said["keys"]:
@@ -328,9 +357,9 @@ def test_a_refused_stream_is_said_once():
             await live.venue.until(lambda: live.said("stream refused"))
             await until_traded(live, "A", lambda: live.quality("A") is Quality.LIVE)
             await until_traded(live, "A", lambda: live.market.newest["A"] > 100)
-            assert live.said("stream refused") == [
-                {"stream": "trades", "symbol": "B", "line": "market-1", "reason": "no such symbol"}
-            ]
+            [refused] = live.said("stream refused")
+            told = {"venue": "fake", "stream": "trades", "symbol": "B", "line": "market-1", "reason": "no such symbol"}
+            assert told.items() <= refused.items()
             assert live.feed.report().connections[0].refused == {"trades B": "no such symbol"}
 
     run(main())
@@ -338,7 +367,7 @@ def test_a_refused_stream_is_said_once():
 
 def test_an_instrument_whose_stream_is_refused_after_a_reconnection_stays_stale():
     async def main():
-        async with floor("AB", ack_seconds=0.01) as live:
+        async with floor("AB", ack_seconds=0.1) as live:
             await until_traded(live, "AB", lambda: live.quality("A") == live.quality("B") == Quality.LIVE)
 
             def refuse_b(client: Client, said: dict) -> None:
@@ -400,6 +429,61 @@ def test_a_bug_in_a_reader_ends_the_feed_with_it():
             with pytest.raises(ZeroDivisionError):
                 await live.task
             await live.venue.until(lambda: not live.venue.open)
+
+    run(main())
+
+
+class FakeRecorder(Recording):
+    """A recorder with something to tell, the last of it when it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = ["the disk is full"]
+        self.closed_within = 0.0
+
+    def news(self) -> list[str]:
+        told, self.told = self.told, []
+        return told
+
+    def close(self, within: float) -> None:
+        self.closed_within = within
+        self.told.append("the last 3 frames are not recorded")
+
+
+def test_what_a_recorder_has_to_tell_is_said_once_and_after_its_end_too():
+    async def main():
+        recorder = FakeRecorder()
+        async with floor("A", recorder=recorder) as live:
+            await live.venue.until(lambda: live.said("the disk is full"))
+            await live.venue.until(lambda: recorder)
+        assert live.said("the disk is full") == [{"venue": "fake"}]
+        assert live.said("the last 3 frames are not recorded") == [{"venue": "fake"}]
+        assert recorder.closed_within == RECORDER_CLOSE_SECONDS
+
+    run(main())
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_an_end_that_is_wanted_is_no_warning(cancelled):
+    async def main():
+        async with floor("AB", streams_per_connection=1) as live:
+            await live.venue.until(lambda: len(live.venue.open) == 2)
+            if cancelled:
+                live.task.cancel()
+                await asyncio.wait({live.task})
+            await live.feed.close()
+            assert [fields["reason"] for fields in live.said("connection ended")] == ["closed by us"] * 2
+            assert "warning" not in {level for level, _, _ in live.log}
+
+    run(main())
+
+
+def test_the_patience_of_the_settings_is_that_of_streams_and_connections():
+    async def main():
+        settings = {"streams": ("trades",), "patience": 0.01}
+        async with floor("AB", settings=settings, idle_seconds=20.0, pings=False, answers_pings=False) as live:
+            await live.venue.until(lambda: live.said("connection ended"))
+            assert live.said("connection ended")[0]["reason"].startswith("nothing received for 0.2 s")
 
     run(main())
 

@@ -16,6 +16,14 @@ START = 1_700_000_000 * SECOND
 TRADES, QUOTES, BOOK = key("trades A"), key("quotes A"), key("book A")
 
 
+def test_patience_is_scaled_but_not_what_is_no_silence():
+    short, long = Patience().scaled(0.1), Patience().scaled(3.0)
+    assert (short.trades, short.quotes, short.book, short.bars, short.tickers) == (2.0, 1.5, 1.0, 9.0, 6.0)
+    assert (short.look, short.late, short.usual) == (0.1, 2.0, 8.0)
+    assert (long.trades, long.look) == (60.0, 1.0)
+    assert Patience().scaled(1.0) == Patience()
+
+
 @dataclass
 class Venue:
     """One venue in seconds: what it sends, what it would say when asked, and what the watchdog found."""

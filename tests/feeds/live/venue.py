@@ -35,6 +35,7 @@ from tickfloor.feeds.venue import (
     GoingAway,
     Limits,
     Listed,
+    Missing,
     Reader,
     Refused,
     Request,
@@ -44,7 +45,7 @@ from tickfloor.feeds.venue import (
 )  # fmt: skip
 
 LIMITS = {
-    "messages_per_second": 100_000.0, "streams_per_connection": 100, "streams_per_message": 50, "connections": 1000,
+    "messages_per_second": 100_000.0, "requests_per_second": 1000.0, "streams_per_message": 50, "connections": 1000,
     "connections_seconds": 60.0, "life_seconds": 0.0, "idle_seconds": 10.0, "ack_seconds": 5.0, "frame_bytes": 4096,
     "weight_per_minute": 6000,
 }  # fmt: skip
@@ -64,8 +65,10 @@ class FakeDialect:
 
     venue = "fake"
 
-    def __init__(self, url: str = "ws://127.0.0.1:1", *, lists: bool = True, pings: bool = True, **limits) -> None:
+    def __init__(self, url: str = "ws://127.0.0.1:1", *, lists: bool = True, pings: bool = True,
+                 streams_per_connection: int = 100, **limits) -> None:  # fmt: skip
         self.limits = Limits(**{**LIMITS, **limits})
+        self.streams_per_connection = streams_per_connection
         self.url = url
         self.lists = lists
         self.pings = pings
@@ -74,6 +77,9 @@ class FakeDialect:
 
     def route(self, key: StreamKey) -> str:
         return "books" if key.channel is Channel.BOOK else "market"
+
+    def most_streams(self, route: str) -> int:
+        return self.streams_per_connection
 
     def stream_url(self, route: str) -> str:
         return f"{self.url}/{route}"
@@ -102,6 +108,9 @@ class FakeDialect:
     def channels(self) -> frozenset[Channel]:
         return frozenset({Channel.TRADES, Channel.QUOTES, Channel.BOOK})
 
+    def along(self) -> frozenset[Channel]:
+        return frozenset({Channel.TICKERS})
+
     def instruments(self) -> Request:
         return Request("/instruments", 1)
 
@@ -110,14 +119,17 @@ class FakeDialect:
             raise FrameError("not a list")
         return [Traded(*each) for each in json.loads(body)]
 
+    def weight_allowed(self, body: bytes) -> int | None:
+        return None
+
     def volumes(self) -> Request:
         return Request("/volumes", 1)
 
     def volumes_of(self, body: bytes) -> dict[str, float]:
         return json.loads(body)
 
-    def trades(self, symbol: str, first_id: int, last_id: int) -> Request | None:
-        return Request(f"/trades?symbol={symbol}&from={first_id}", 1)
+    def trades(self, symbol: str, missing: Missing) -> Request:
+        return Request(f"/trades?symbol={symbol}&from={missing.first_id}", 1)
 
     def newest_trades(self, symbol: str) -> Request | None:
         return Request(f"/newest?symbol={symbol}", 1) if self.probes else None

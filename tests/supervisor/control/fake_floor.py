@@ -17,6 +17,7 @@ from tickfloor.contracts.commands import (
     TradersRun,
 )
 from tickfloor.contracts.events import LogLine
+from tickfloor.contracts.feeds import VenueReport
 from tickfloor.contracts.states import Health, SlotState, WorkerState
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.supervisor.control.floor_control import ControlRefusedError, FloorControl
@@ -25,6 +26,8 @@ from tickfloor.supervisor.control.log_tail import LogSubscription, LogTail
 from tickfloor.supervisor.control.replies import (
     EffectsSwitched,
     EmergencyRecovered,
+    FeedReconnecting,
+    FeedsListed,
     LogsShown,
     RankedTrader,
     RefusalKind,
@@ -144,6 +147,7 @@ class FakeFloor:
         self.silent: tuple[str, ...] = ()
         self.effects = True
         self.steps: tuple[TraceStep, ...] = ()
+        self.venues: tuple[VenueReport, ...] = ()
         self.broken: dict[str, tuple[RuleProblem, ...]] = {}
 
     def _ask(self, *what: Any) -> None:
@@ -238,6 +242,16 @@ class FakeFloor:
     async def show_statistics(self) -> StatisticsShown:
         self._ask("show_statistics")
         return StatisticsShown(parts={"router": {"routed": 12_345, "coverage": 0.9875}, "lifecycle": {"last": "ready"}})
+
+    async def list_feeds(self) -> FeedsListed:
+        self._ask("list_feeds")
+        return FeedsListed(venues=self.venues)
+
+    async def reconnect_feed(self, venue: str, connection: str) -> FeedReconnecting:
+        self._ask("reconnect_feed", venue, connection)
+        if self.venues and venue not in [each.venue for each in self.venues]:
+            raise ControlRefusedError(f"the feed has no venue {venue!r}", RefusalKind.NOT_FOUND)
+        return FeedReconnecting(venue=venue, connections=(connection,) if connection else ("market-1", "public-1"))
 
     async def emergency_stop(self) -> EffectsSwitched:
         self._ask("emergency_stop")

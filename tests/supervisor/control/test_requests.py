@@ -11,7 +11,13 @@ from tickfloor.contracts.traders import TraderSpec
 from tickfloor.supervisor.control import requests
 from tickfloor.supervisor.control.requests import ScaleTraders, decode_request, question
 
-VALUES = {"name": "trader-1", "id": "demo:7", "workers": 16, "spec": TraderSpec(name="ü", rule="close > 1")}
+VALUES = {
+    "name": "trader-1",
+    "id": "demo:7",
+    "workers": 16,
+    "venue": "binance",
+    "spec": TraderSpec(name="ü", rule="close > 1"),
+}
 REQUESTS = [
     kind(**{name: value for name, value in VALUES.items() if name in kind.__struct_fields__})
     for kind in requests.ControlRequest.__args__

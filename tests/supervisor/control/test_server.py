@@ -139,6 +139,7 @@ def test_every_request_reaches_the_floor(served, request_type):
         "name": "up" if request_type is ShowTrader else "trader-1",
         "id": "tape:7",
         "workers": 3,
+        "venue": "binance",
         "spec": TraderSpec(name="t", rule="close > open"),
     }
     request = request_type(**{name: value for name, value in values.items() if name in request_type.__struct_fields__})

@@ -76,6 +76,7 @@ class BinanceAdapter:
         self._repairs = repairs
         self._audit = audit
         self._instruments = Instruments(publisher, joins)
+        self._joins = joins
         self._answers = Answers(self._instruments, publisher, joins, repairs)
         self._all_market = AllMarket(self._instruments, publisher)
         self._handlers: dict[bytes, tuple[Handler, StreamKey]] = {}
@@ -130,6 +131,7 @@ class BinanceAdapter:
             "duplicate trades": sum(writer.duplicates for writer in writers),
             "outdated best prices": instruments.stale_quotes,
             "bars too old to revise": sum(writer.lost_revisions for writer in writers),
+            "trades before the first": self._joins.statistics().earlier,
             "depth events beyond the buffer": sum(sync.overflowed for sync in instruments.books.values()),
             **{_LEFT_OUT.get(kind, f"frames of {kind}"): count for kind, count in instruments.ignored.items()},
         }
@@ -160,7 +162,7 @@ class BinanceAdapter:
     def _read(self, recv_ns: int, payload: bytes) -> Control | None:  # hot path: benchmarks/ingest.py
         """Take in a frame received at ``recv_ns``, ns UTC; see :data:`~tickfloor.feeds.venue.Reader`."""
         try:
-            found = self._handlers.get(payload[: payload.find(b'","data":')])
+            found = self._handlers.get(payload[: payload.find(b",")])
             if found is None:
                 return self._dispatch(recv_ns, payload)
             handler, key = found
@@ -205,7 +207,7 @@ class BinanceAdapter:
 
     def _register(self, payload: bytes, name: str, stream: Stream, handler: Handler) -> None:
         """Give a stream's next frames to its handler directly."""
-        prefix = payload[: payload.find(b'","data":')]
+        prefix = payload[: payload.find(b",")]
         key = streams.key_of(stream)
         if key is not None and len(self._handlers) < MAX_STREAMS and _is_prefix(prefix, name):
             self._handlers[prefix] = handler, key
@@ -289,7 +291,7 @@ _DECODERS: dict[str, Callable[[bytes], str]] = {
 def _is_prefix(prefix: bytes, stream: str) -> bool:
     """Say whether a frame's text before its data names this stream and nothing more."""
     try:
-        return _PREFIXES.decode(prefix + b'"}') == {"stream": stream}
+        return _PREFIXES.decode(prefix + b"}") == {"stream": stream}
     except DECODE_ERRORS:
         return False
 

@@ -11,7 +11,7 @@ from tickfloor.contracts.settings import VenueSettings
 from tickfloor.feeds.binance import streams
 from tickfloor.feeds.binance.frames import DayVolume, ExchangeInfo
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.venue import Channel, Limits, Request, StreamKey, Traded
+from tickfloor.feeds.venue import Channel, Limits, Missing, Request, StreamKey, Traded
 
 Body = TypeVar("Body")
 
@@ -39,13 +39,13 @@ class _Market(NamedTuple):
     volumes: Request
     trades_weight: int
     book_weight: int
+    most_streams: int
     limits: Limits
 
 
-def _limits(messages_per_second: float, streams_per_connection: int, weight_per_minute: int) -> Limits:
+def _limits(messages_per_second: float, weight_per_minute: int) -> Limits:
     return Limits(
         messages_per_second=messages_per_second,
-        streams_per_connection=streams_per_connection,
         # The server goes silent on a message of more than 4096 bytes; a stream's name has up to 45.
         streams_per_message=80,
         connections=300,
@@ -55,6 +55,8 @@ def _limits(messages_per_second: float, streams_per_connection: int, weight_per_
         idle_seconds=30.0,
         ack_seconds=10.0,
         frame_bytes=8 << 20,
+        # 61,000 are allowed in five minutes, whatever they cost.
+        requests_per_second=50.0,
         weight_per_minute=weight_per_minute,
     )
 
@@ -68,8 +70,9 @@ _SPOT = _Market(
     volumes=Request("/api/v3/ticker/24hr?type=MINI", 80),
     trades_weight=25,
     book_weight=50,
+    most_streams=1024,
     # Five are allowed, and pongs count.
-    limits=_limits(4.0, 1024, 6_000),
+    limits=_limits(4.0, 6_000),
 )
 _USD_M = _Market(
     stream_host="wss://fstream.binance.com",
@@ -79,8 +82,9 @@ _USD_M = _Market(
     volumes=Request("/fapi/v1/ticker/24hr", 40),
     trades_weight=20,
     book_weight=20,
+    most_streams=200,
     # Ten are allowed.
-    limits=_limits(8.0, 200, 2_400),
+    limits=_limits(8.0, 2_400),
 )
 _COIN_M = _USD_M._replace(
     stream_host="wss://dstream.binance.com",
@@ -128,6 +132,10 @@ class BinanceDialect:
             return ONE_SOCKET
         return PUBLIC if key.channel in (Channel.BOOK, Channel.QUOTES) else MARKET
 
+    def most_streams(self, route: str) -> int:  # noqa: ARG002 - the same for all routes
+        """Return how many streams a socket may have."""
+        return self._market.most_streams
+
     def stream_url(self, route: str) -> str:
         """Return where to connect: always a socket of combined streams, which name the stream of a frame."""
         return f"{self._stream_host}/stream" if route == ONE_SOCKET else f"{self._stream_host}/{route}/stream"
@@ -160,6 +168,10 @@ class BinanceDialect:
         """Return all channels."""
         return frozenset(Channel)
 
+    def along(self) -> frozenset[Channel]:
+        """Return nothing: every channel has streams of its own."""
+        return frozenset()
+
     def instruments(self) -> Request:
         """Return the request for exchangeInfo."""
         return self._market.instruments
@@ -173,6 +185,17 @@ class BinanceDialect:
         infos = _decoded(_EXCHANGE_INFOS, body).symbols
         return [Traded(info.symbol, info.quoteAsset) for info in infos if TRADING in (info.status, info.contractStatus)]
 
+    def weight_allowed(self, body: bytes) -> int | None:
+        """Read in exchangeInfo what requests may weigh in a minute; None where it does not say.
+
+        Raises:
+            FrameError: it is malformed.
+        """
+        for each in _decoded(_EXCHANGE_INFOS, body).rateLimits:
+            if (each.rateLimitType, each.interval, each.intervalNum) == ("REQUEST_WEIGHT", "MINUTE", 1):
+                return each.limit if each.limit > 0 else None
+        return None
+
     def volumes(self) -> Request:
         """Return the request for the statistics of 24 hours of every symbol."""
         return self._market.volumes
@@ -185,11 +208,11 @@ class BinanceDialect:
         """
         return {item.symbol: _quote_volume(item) for item in _decoded(_DAY_VOLUMES, body)}
 
-    def trades(self, symbol: str, first_id: int, last_id: int) -> Request | None:
-        """Return the request for trades of the kind that is streamed, from ``first_id`` on, at most a thousand."""
+    def trades(self, symbol: str, missing: Missing) -> Request:
+        """Return the request for trades of the kind that is streamed, from the first missing on, at most a thousand."""
         what = "historicalTrades" if self.venue == "binance" else "aggTrades"
-        limit = min(MOST_TRADES, last_id - first_id + 1)
-        return self._request(what, self._market.trades_weight, symbol=symbol, fromId=first_id, limit=limit)
+        limit = min(MOST_TRADES, missing.last_id - missing.first_id + 1)
+        return self._request(what, self._market.trades_weight, symbol=symbol, fromId=missing.first_id, limit=limit)
 
     def newest_trades(self, symbol: str) -> Request | None:
         """Return the request for the newest trade of the kind that is streamed."""

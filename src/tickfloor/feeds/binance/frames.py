@@ -216,10 +216,20 @@ class SymbolInfo(Struct, frozen=True, gc=False):
     quoteAsset: str = ""  # noqa: N815
 
 
+class RateLimit(Struct, frozen=True, gc=False):
+    """One of the limits that exchangeInfo names: so much of a kind in so many intervals."""
+
+    rateLimitType: str = ""  # noqa: N815
+    interval: str = ""
+    intervalNum: int = 0  # noqa: N815
+    limit: int = 0
+
+
 class ExchangeInfo(Struct, frozen=True, gc=False):
     """The exchangeInfo body."""
 
     symbols: list[SymbolInfo]
+    rateLimits: list[RateLimit] = []  # noqa: N815
 
 
 class DayVolume(Struct, frozen=True, gc=False):

@@ -8,8 +8,9 @@ from tickfloor.feeds.binance import streams
 from tickfloor.feeds.binance.book_sync import BookSync
 from tickfloor.feeds.binance.frames import SymbolInfo
 from tickfloor.feeds.binance.handlers import QuoteState
-from tickfloor.feeds.binance.metadata import Metadata, metadata_of
+from tickfloor.feeds.binance.metadata import metadata_of_symbol
 from tickfloor.feeds.instrument_writer import InstrumentWriter
+from tickfloor.feeds.metadata import Metadata
 from tickfloor.feeds.publisher import MarketPublisher
 from tickfloor.feeds.trade_join import TradeJoins
 
@@ -89,7 +90,7 @@ class Instruments:
 
     def describe(self, infos: list[SymbolInfo]) -> None:
         """Put the venue's metadata on the rows of open instruments, and keep it for the others."""
-        for symbol, metadata in {info.symbol: metadata_of(info) for info in infos}.items():
+        for symbol, metadata in {info.symbol: metadata_of_symbol(info) for info in infos}.items():
             if metadata is None:
                 self._metadata.pop(symbol, None)
                 continue

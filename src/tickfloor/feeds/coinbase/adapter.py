@@ -56,6 +56,7 @@ class CoinbaseAdapter:
             raise ValueError(f"{venue!r} is not {VENUE!r}")
         self._publisher = publisher
         self._audit = audit
+        self._joins = joins
         self._products = ProductFeeds(publisher)
         self._trades = TradeStreams(self._products, joins, audit)
         self._tickers = TickerStreams(self._products)
@@ -92,6 +93,7 @@ class CoinbaseAdapter:
         counts = {
             "duplicate trades": sum(writer.duplicates for writer in writers),
             "bars too old to revise": sum(writer.lost_revisions for writer in writers),
+            "trades before the first": self._joins.statistics().earlier,
             **self._products.left_out,
         }
         return {f"{reason} ({VENUE})": count for reason, count in counts.items() if count}

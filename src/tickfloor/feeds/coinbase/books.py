@@ -5,9 +5,9 @@ from typing import Final, NamedTuple
 
 from tickfloor.feeds.coinbase.frames import Bid, BookEvent, Books, Offer
 from tickfloor.feeds.coinbase.products import NO_ROW, ProductFeed, ProductFeeds
-from tickfloor.feeds.coinbase.times import time_ns
 from tickfloor.feeds.coinbase.venue_book import VenueBook
 from tickfloor.feeds.instrument_writer import MAX_LATE_NS, NO_TIME, InstrumentWriter
+from tickfloor.feeds.rfc3339 import time_ns
 from tickfloor.feeds.venue import StreamKey
 
 UNUSABLE: Final = "book changes without the snapshot that they belong to"

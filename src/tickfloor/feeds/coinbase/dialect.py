@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from tickfloor.contracts.settings import VenueSettings
 from tickfloor.feeds.coinbase import listing
-from tickfloor.feeds.venue import Channel, Limits, Request, StreamKey, Traded
+from tickfloor.feeds.venue import Channel, Limits, Missing, Request, StreamKey, Traded
 
 STREAM_URL: Final = "wss://advanced-trade-ws.coinbase.com"
 REST_URL: Final = "https://api.coinbase.com"
 PRODUCTS: Final = "/api/v3/brokerage/market/products"
 BOOK_ROUTE, MARKET_ROUTE = "book", "market"
 MOST_TRADES: Final = 1000
+NS_PER_SECOND: Final = 1_000_000_000
 
 WIRE_CHANNELS: Final = {
     Channel.TRADES: "market_trades",
@@ -45,24 +46,27 @@ class CoinbaseDialect:
         self._stream_url = settings.stream_url or STREAM_URL
         self._rest_url = settings.rest_url or REST_URL
         self._ticker = Channel.TICKERS if Channel.QUOTES not in settings.streams else Channel.QUOTES
-        with_books = Channel.BOOK in settings.streams
         self.limits = Limits(
             # Eight are allowed for all connections together, and as many connections.
             messages_per_second=4.0,
-            streams_per_connection=BOOKS_PER_CONNECTION if with_books else STREAMS_PER_CONNECTION,
-            streams_per_message=BOOKS_PER_CONNECTION if with_books else 50,
+            streams_per_message=50,
             connections=1,
             connections_seconds=1.0,
             life_seconds=0.0,
             idle_seconds=10.0,
             ack_seconds=10.0,
             frame_bytes=64 << 20,
+            requests_per_second=10.0,
             weight_per_minute=600,
         )
 
     def route(self, key: StreamKey) -> str:
         """Return which kind of connection a stream needs."""
         return BOOK_ROUTE if key.channel is Channel.BOOK else MARKET_ROUTE
+
+    def most_streams(self, route: str) -> int:
+        """Return how many streams a connection of a route may have."""
+        return BOOKS_PER_CONNECTION if route == BOOK_ROUTE else STREAMS_PER_CONNECTION
 
     def stream_url(self, route: str) -> str:  # noqa: ARG002 - every dialect's signature
         """Return where to connect."""
@@ -101,8 +105,12 @@ class CoinbaseDialect:
         return None
 
     def channels(self) -> frozenset[Channel]:
-        """Return what the venue can be asked for; its own bars are of five minutes, and tickers come with quotes."""
+        """Return what the venue can be asked for; its own bars are of five minutes."""
         return frozenset({Channel.TRADES, Channel.BOOK, self._ticker})
+
+    def along(self) -> frozenset[Channel]:
+        """Return the other one of quotes and tickers."""
+        return frozenset({Channel.QUOTES, Channel.TICKERS}) - {self._ticker}
 
     def instruments(self) -> Request:
         """Return what lists the products."""
@@ -117,6 +125,10 @@ class CoinbaseDialect:
         found = (listing.traded(product) for product in listing.products_of(body))
         return tuple(each for each in found if each is not None)
 
+    def weight_allowed(self, body: bytes) -> int | None:  # noqa: ARG002 - every dialect's signature
+        """Return None: the list does not say."""
+        return None
+
     def volumes(self) -> Request:
         """Return what says the products' volumes: the same list."""
         return Request(PRODUCTS, 1)
@@ -130,21 +142,27 @@ class CoinbaseDialect:
         found = ((product.product_id, listing.volume(product)) for product in listing.products_of(body))
         return {symbol: volume for symbol, volume in found if volume is not None}
 
-    def trades(self, symbol: str, first_id: int, last_id: int) -> Request | None:  # noqa: ARG002 - ids cannot be asked for
-        """Return what gives the newest trades: of older ones only times can be asked for, and those are not known."""
-        return _newest(symbol, MOST_TRADES)
+    def trades(self, symbol: str, missing: Missing) -> Request:
+        """Return what gives the trades of the time of the hole, or the newest of them where they do not all fit.
+
+        Seconds are the finest that can be asked for; where the times are not known, it is the newest of all.
+        """
+        if not missing.since_ns or not missing.until_ns:
+            return _trades(symbol, limit=MOST_TRADES)
+        start, end = missing.since_ns // NS_PER_SECOND, missing.until_ns // NS_PER_SECOND + 1
+        return _trades(symbol, limit=MOST_TRADES, start=start, end=end)
 
     def newest_trades(self, symbol: str) -> Request | None:
         """Return what gives the newest trade."""
-        return _newest(symbol, 1)
+        return _trades(symbol, limit=1)
 
     def snapshot(self, symbol: str) -> Request | None:  # noqa: ARG002 - every dialect's signature
         """Return None: a book comes with a new subscription."""
         return None
 
 
-def _newest(symbol: str, count: int) -> Request:
-    return Request(f"{PRODUCTS}/{quote(symbol, safe='')}/ticker?limit={count}", 1)
+def _trades(symbol: str, **parameters: int) -> Request:
+    return Request(f"{PRODUCTS}/{quote(symbol, safe='')}/ticker?{urlencode(parameters)}", 1)
 
 
 def _message(kind: str, keys: Sequence[StreamKey]) -> bytes:

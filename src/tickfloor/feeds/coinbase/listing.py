@@ -4,9 +4,6 @@ Some products are a second name of another's market: ``BTC-USDC`` is ``BTC-USD``
 is sent the second. An instrument is a market, so it is listed once, by the name that frames bear.
 """
 
-from decimal import Decimal
-from typing import NamedTuple
-
 from msgspec import Struct
 from msgspec.json import Decoder
 
@@ -37,15 +34,6 @@ class Products(Struct, frozen=True, gc=False):
     products: list[Product]
 
 
-class Metadata(NamedTuple):
-    """What the venue says of a product; in the order that ``InstrumentWriter.describe`` takes."""
-
-    price_decimals: int
-    qty_decimals: int
-    tick_size: float
-    lot_size: float
-
-
 _PRODUCTS = Decoder(Products)
 
 
@@ -59,14 +47,6 @@ def products_of(body: bytes) -> list[Product]:
         return _PRODUCTS.decode(body).products
     except DECODE_ERRORS as error:
         raise malformed(error) from error
-
-
-def metadata_of(product: Product) -> Metadata | None:
-    """Return a product's metadata, or None where its increments are none."""
-    tick, lot = _increment(product.price_increment), _increment(product.base_increment)
-    if tick is None or lot is None:
-        return None
-    return Metadata(_decimals(tick), _decimals(lot), float(tick), float(lot))
 
 
 def traded(product: Product) -> Traded | None:
@@ -84,16 +64,3 @@ def volume(product: Product) -> float | None:
     except ValueError:
         return None
     return found if 0.0 <= found < 1e24 else None
-
-
-def _increment(text: str) -> Decimal | None:
-    try:
-        step = Decimal(text or "0").normalize()
-    except ArithmeticError:
-        # Not a number, or one whose exponent no decimal has.
-        return None
-    return step if step.is_finite() and Decimal("1e-15") < step < 10**15 else None
-
-
-def _decimals(step: Decimal) -> int:
-    return max(0, -int(step.as_tuple().exponent))

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from tickfloor.contracts.errors import BoardFullError
-from tickfloor.feeds.coinbase import listing
+from tickfloor.feeds.coinbase.listing import Product
 from tickfloor.feeds.coinbase.venue_book import VenueBook
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.instrument_writer import InstrumentWriter
+from tickfloor.feeds.metadata import Metadata, metadata_of
 from tickfloor.feeds.publisher import MarketPublisher
 from tickfloor.feeds.venue import Channel, StreamKey
 
@@ -55,7 +56,7 @@ class ProductFeeds:
         self.left_out: Counter[str] = Counter()
         self.refused: set[str] = set()
         self._feeds: dict[str, ProductFeed] = {}
-        self._metadata: dict[str, listing.Metadata] = {}
+        self._metadata: dict[str, Metadata] = {}
 
     def of(self, symbol: str) -> ProductFeed:  # hot path: every item of every frame
         """Return a product's feed, which opens its instrument at the first call.
@@ -73,10 +74,10 @@ class ProductFeeds:
         """Return a product's feed if a frame has named it."""
         return self._feeds.get(symbol)
 
-    def describe(self, products: Iterable[listing.Product]) -> None:
+    def describe(self, products: Iterable[Product]) -> None:
         """Take in the venue's metadata, for instruments that are open and those to come."""
         for product in products:
-            metadata = listing.metadata_of(product)
+            metadata = metadata_of(product.price_increment, product.base_increment)
             if metadata is None:
                 continue
             self._metadata[product.product_id] = metadata

@@ -14,9 +14,8 @@ from tickfloor.feeds.audit import Audit
 from tickfloor.feeds.coinbase import frames
 from tickfloor.feeds.coinbase.frames import MarketTrades, Trade, TradeText
 from tickfloor.feeds.coinbase.products import NO_ROW, ProductFeed, ProductFeeds
-from tickfloor.feeds.coinbase.times import time_ns
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.instrument_writer import InstrumentWriter
+from tickfloor.feeds.rfc3339 import time_ns
 from tickfloor.feeds.trade_join import TradeJoins
 from tickfloor.feeds.venue import BacklogTrade
 
@@ -58,7 +57,7 @@ class TradeStreams:
                 self._live(recv_ns, event.trades, texts)
 
     def on_answer(self, recv_ns: int, symbol: str, body: bytes) -> None:
-        """Take in a REST answer with a product's newest trades.
+        """Take in a REST answer with a product's trades, of which none is left out between the first and the last.
 
         Raises:
             FrameError: it cannot be; nothing of it was applied.
@@ -106,22 +105,13 @@ class TradeStreams:
             self._join(recv_ns, feed, of_product, streamed=True)
 
     def _join(self, recv_ns: int, feed: ProductFeed, trades: list[BacklogTrade], *, streamed: bool) -> None:
-        """Hand over trades; the newest of a product, without a hole among them."""
+        """Hand over trades without a hole among them."""
         writer = feed.writer
         if writer is None:
             self._products.left_out[NO_ROW] += 1
             return
         newest = max(trades, key=_by_id).trade_id
-        if writer.expected_id < 0:
-            self._begin(writer, newest, len(trades))
-            return
         self._joins.backlog(writer, trades, recv_ns, newest, streamed=streamed)
-
-    def _begin(self, writer: InstrumentWriter, newest: int, count: int) -> None:
-        """Let the trades begin after those that were made before anybody listened."""
-        writer.expected_id = newest + 1
-        self._joins.watch(writer)
-        self._products.left_out["trades before the first"] += count
 
 
 def _in_order(trades: list[Trade], texts: list[TradeText] | None) -> Iterable[tuple[Trade, TradeText]]:

@@ -9,9 +9,10 @@ from tickfloor.feeds.kraken import frames
 from tickfloor.feeds.kraken.frames import Candle
 from tickfloor.feeds.kraken.market import rest_trade
 from tickfloor.feeds.kraken.markets import Markets
-from tickfloor.feeds.kraken.metadata import Metadata, metadata_of_asset_pair
+from tickfloor.feeds.kraken.metadata import metadata_of_asset_pair
 from tickfloor.feeds.kraken.names import checked_symbol, pair_of, symbol_of
 from tickfloor.feeds.kraken.reader import ConnectionReader
+from tickfloor.feeds.metadata import Metadata
 from tickfloor.feeds.publisher import MarketPublisher
 from tickfloor.feeds.trade_join import TradeJoins
 from tickfloor.feeds.venue import Reader, Repairs, StreamKey
@@ -47,6 +48,7 @@ class KrakenAdapter:
         if venue != "kraken":
             raise ValueError(f"{venue!r} is not Kraken's venue: kraken")
         self._publisher = publisher
+        self._joins = joins
         self._markets = Markets(publisher, joins, audit)
         self.heard: dict[StreamKey, int] = self._markets.heard
 
@@ -87,6 +89,7 @@ class KrakenAdapter:
             "duplicate trades": sum(writer.duplicates for writer in writers),
             "outdated best prices": sum(market.outdated_tickers for market in markets),
             "bars too old to revise": sum(writer.lost_revisions for writer in writers),
+            "trades before the first": self._joins.statistics().earlier,
             **self._markets.ignored,
         }
         return {f"{reason} ({self._publisher.venue})": count for reason, count in counts.items() if count}

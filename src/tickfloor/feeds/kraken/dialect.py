@@ -12,12 +12,16 @@ from tickfloor.feeds.kraken import frames
 from tickfloor.feeds.kraken.adapter import result_of
 from tickfloor.feeds.kraken.names import pair_of, symbol_of
 from tickfloor.feeds.kraken.replies import numbered
-from tickfloor.feeds.venue import Channel, Limits, Request, StreamKey, Traded
+from tickfloor.feeds.venue import Channel, Limits, Missing, Request, StreamKey, Traded
 
 STREAM_URL: Final = "wss://ws.kraken.com"
 REST_URL: Final = "https://api.kraken.com"
 BOOK_DEPTH: Final = 25
 """The least that the venue offers of at least the twenty levels that the board shows."""
+STREAMS_PER_CONNECTION: Final = 400
+MOST_TRADES: Final = 1_000
+SINCE_MARGIN_NS: Final = 1_000_000
+"""REST writes times finer than the stream does, and begins after the one that it is given."""
 
 QUOTES_ROUTE: Final = "quotes"
 MARKET_ROUTE: Final = "market"
@@ -32,11 +36,13 @@ _PARAMETERS: Final[dict[Channel, dict[str, object]]] = {
 
 
 class KrakenDialect:
-    """What to send where. A subscription's snapshot repairs books always, and trades up to the last fifty.
+    """What to send where. A subscription's snapshot repairs books always, and trades up to the last fifty; REST gives
+    trades by time.
 
     Attributes:
         venue: ``kraken``.
-        limits: the message rate and streams per connection are not published; these are what others get along with.
+        limits: the message rate is not published, nor how many streams a connection may have; these are what others
+            get along with.
     """
 
     def __init__(self, settings: VenueSettings) -> None:
@@ -44,7 +50,6 @@ class KrakenDialect:
         self.venue = settings.venue
         self.limits = Limits(
             messages_per_second=10,
-            streams_per_connection=400,
             streams_per_message=50,
             connections=100,
             connections_seconds=600,
@@ -52,6 +57,7 @@ class KrakenDialect:
             idle_seconds=10,
             ack_seconds=10,
             frame_bytes=16 << 20,
+            requests_per_second=1.0,
             weight_per_minute=60,
         )
         self._stream_url = (settings.stream_url or STREAM_URL).rstrip("/")
@@ -64,6 +70,10 @@ class KrakenDialect:
         symbol.
         """
         return QUOTES_ROUTE if key.channel is Channel.QUOTES else MARKET_ROUTE
+
+    def most_streams(self, route: str) -> int:  # noqa: ARG002 - the same for all routes
+        """Return how many streams a connection may have."""
+        return STREAMS_PER_CONNECTION
 
     def stream_url(self, route: str) -> str:  # noqa: ARG002 - all routes lead to one address
         """Return where to connect."""
@@ -97,6 +107,10 @@ class KrakenDialect:
         """Return what the venue can be asked for."""
         return frozenset(_PARAMETERS)
 
+    def along(self) -> frozenset[Channel]:
+        """Return nothing: quotes and tickers are asked for one by one."""
+        return frozenset()
+
     def instruments(self) -> Request:
         """Return what lists the instruments."""
         return Request("/0/public/AssetPairs", 1)
@@ -117,6 +131,10 @@ class KrakenDialect:
             if symbol is not None:
                 found.append(Traded(symbol, symbol.partition("/")[2]))
         return found
+
+    def weight_allowed(self, body: bytes) -> int | None:  # noqa: ARG002 - every dialect's signature
+        """Return None: the list does not say."""
+        return None
 
     def volumes(self) -> Request:
         """Return what says how much of each instrument was traded in 24 h."""
@@ -139,17 +157,22 @@ class KrakenDialect:
                 found[symbol] = each.v[1] * each.p[1]
         return found
 
-    def trades(self, symbol: str, first_id: int, last_id: int) -> Request | None:  # noqa: ARG002 - as above
-        """Return None: REST finds trades by time and not by id; a new subscription brings the last fifty."""
-        return None
+    def trades(self, symbol: str, missing: Missing) -> Request:
+        """Return what gives a thousand trades from the time of the hole on, or the newest where that is not known."""
+        since = {"since": missing.since_ns - SINCE_MARGIN_NS} if missing.since_ns else {}
+        return _trades(symbol, count=MOST_TRADES, **since)
 
     def newest_trades(self, symbol: str) -> Request | None:
         """Return what gives the newest trade."""
-        return Request(f"/0/public/Trades?{urlencode({'pair': pair_of(symbol), 'count': 1})}", 1)
+        return _trades(symbol, count=1)
 
     def snapshot(self, symbol: str) -> Request | None:  # noqa: ARG002 - the protocol's signature
         """Return None: it comes with a new subscription, and REST's cannot be joined to a stream without numbers."""
         return None
+
+
+def _trades(symbol: str, **parameters: int) -> Request:
+    return Request(f"/0/public/Trades?{urlencode({'pair': pair_of(symbol), **parameters})}", 1)
 
 
 def _message(method: str, keys: Sequence[StreamKey], request_id: int) -> bytes:

@@ -11,9 +11,10 @@ from tickfloor.feeds.instrument_writer import MAX_LATE_NS, MOST_MISSING, NO_TIME
 from tickfloor.feeds.kraken.books import PublishedBook
 from tickfloor.feeds.kraken.frames import RestTrade, Ticker, Trade, TradeText
 from tickfloor.feeds.kraken.names import checked_symbol
-from tickfloor.feeds.kraken.timestamps import time_ns, unix_ns
+from tickfloor.feeds.kraken.unix_time import unix_ns
 from tickfloor.feeds.kraken.written import positive, text_of
 from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.rfc3339 import time_ns
 from tickfloor.feeds.venue import BacklogTrade, Channel, StreamKey
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)

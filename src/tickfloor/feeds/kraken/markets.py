@@ -6,7 +6,7 @@ from tickfloor.contracts.errors import BoardFullError
 from tickfloor.feeds.audit import Audit
 from tickfloor.feeds.kraken.frames import Candle
 from tickfloor.feeds.kraken.market import Market
-from tickfloor.feeds.kraken.metadata import Metadata
+from tickfloor.feeds.metadata import Metadata
 from tickfloor.feeds.publisher import MarketPublisher
 from tickfloor.feeds.trade_join import TradeJoins
 from tickfloor.feeds.venue import BacklogTrade, StreamKey

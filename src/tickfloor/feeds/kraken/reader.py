@@ -13,7 +13,7 @@ from tickfloor.feeds.kraken.metadata import metadata_of_pair
 from tickfloor.feeds.kraken.names import checked_symbol
 from tickfloor.feeds.kraken.replies import answer_of, channels_of, request_of
 from tickfloor.feeds.kraken.state_time import state_time
-from tickfloor.feeds.kraken.timestamps import time_ns
+from tickfloor.feeds.rfc3339 import time_ns
 from tickfloor.feeds.venue import BacklogTrade, Channel, Control, Refused, Resubscribe, StreamKey
 
 Handler = Callable[[int, bytes], Control | None]

@@ -1,8 +1,8 @@
 """The venue time of a state: of best prices or a book, which may have stayed as they are for days."""
 
 from tickfloor.feeds.instrument_writer import MAX_LATE_NS, NO_TIME
-from tickfloor.feeds.kraken.timestamps import time_ns
 from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.rfc3339 import time_ns
 
 
 def state_time(text: str | None, publisher: MarketPublisher, recv_ns: int) -> int:

@@ -19,6 +19,7 @@ CONNECT_SECONDS: Final = 10.0
 QUIET_NS: Final = 3_000_000_000
 """A connection that is subscribed counts as up after so long, even if nothing was traded."""
 DATA_POLL_SECONDS: Final = 0.05
+READ_SECONDS: Final = 0.01
 PINGS_PER_IDLE: Final = 6
 """A connection is asked for a sign of life when it was silent for this part of the time after which it is dead."""
 
@@ -32,6 +33,7 @@ class Surroundings(NamedTuple):
         tls: instead of the default context.
         elsewhere: asks anew for streams that an adapter distrusts and another connection has.
         numbers: no two connections of the venue have the same.
+        patience: times how long a connection may be silent before it is taken for dead.
         connect_seconds: for an address to answer, TLS and the handshake together.
         quiet_ns: after which a subscribed connection counts as up without a frame.
     """
@@ -46,6 +48,7 @@ class Surroundings(NamedTuple):
     tls: SSLContext | None
     elsewhere: Callable[[Sequence[StreamKey]], object]
     numbers: Iterator[int]
+    patience: float = 1.0
     connect_seconds: float = CONNECT_SECONDS
     quiet_ns: int = QUIET_NS
 
@@ -95,9 +98,8 @@ class Connection:
         self._opening: asyncio.Task[None] | None = None
         self._first: list[bytes] = []
         self._pinged_ns = 0
-        self._answers_before = 0
-        self._answers_pings = False
-        self._silence_ns = round(self._limits.idle_seconds * 1e9) // PINGS_PER_IDLE
+        self._idle_seconds = self._limits.idle_seconds * surroundings.patience
+        self._silence_ns = round(self._idle_seconds * 1e9) // PINGS_PER_IDLE
         self._bucket = TokenBucket(self._limits.messages_per_second, 1, clock=surroundings.clock.now)
 
     async def run(self) -> None:
@@ -159,8 +161,11 @@ class Connection:
         while not wire.ended.is_set() and not self._closing:
             now = self._around.clock.now()
             self.subscriptions.expire(now)
-            if reason := self._why_dead(now, wire):
-                return reason
+            if self._why_dead(now, wire):
+                # A loop that was held up runs its timers before it reads what came meanwhile.
+                await asyncio.sleep(READ_SECONDS)
+                if reason := self._why_dead(self._around.clock.now(), wire):
+                    return reason
             wait = self._send_due(now, wire)
             self._progress(now, wire)
             await self._sleep(wait)
@@ -170,7 +175,8 @@ class Connection:
         around = self._around
         self.wire = Wire(
             self.ref,
-            around.adapter.reader(self.ref),
+            self.url,
+            around.adapter.reader,
             now=around.clock.now,
             turn=around.turn,
             on_control=self._on_control,
@@ -179,8 +185,6 @@ class Connection:
             recorder=around.recorder,
             most_bytes=self._limits.frame_bytes,
         )
-        if around.recorder is not None:
-            around.recorder.frame(around.clock.now(), "C", self.ref, self.url.encode())
         self._opening = asyncio.create_task(
             open_wire(
                 self.wire,
@@ -208,23 +212,21 @@ class Connection:
         self._wake.set()
 
     def _why_dead(self, now: int, wire: Wire) -> str:
-        idle_seconds = self._limits.idle_seconds
-        if now - wire.last_frame_ns >= idle_seconds * 1e9:
-            return f"nothing received for {idle_seconds:g} s"
+        if now - wire.last_frame_ns >= self._idle_seconds * 1e9:
+            return f"nothing received for {self._idle_seconds:g} s"
         if self.subscriptions.nobody_answers and not wire.market_frames:
             return "the venue answers no request"
         if self.subscriptions.unanswered_since_ns() > wire.last_frame_ns:
             return f"no answer within {self._limits.ack_seconds:g} s, and nothing else"
-        # Not every server has read the protocol: one that never answered a ping is given the whole time.
-        self._answers_pings |= self._pinged_ns > 0 and wire.controls + wire.pongs > self._answers_before
-        if self._answers_pings and self._pinged_ns > wire.last_frame_ns and now - self._pinged_ns >= self._silence_ns:
+        # Not every server answers pings, as it should: one that never did is given the whole time.
+        if wire.pongs and self._pinged_ns > wire.last_frame_ns and now - self._pinged_ns >= self._silence_ns:
             return f"nothing received for {(now - wire.last_frame_ns) / 1e9:.1f} s, and no answer to a ping"
         return ""
 
     def _send_due(self, now: int, wire: Wire) -> float:
         """Send what may be sent now, and return the seconds until something is to be done."""
         while not (wait := self._bucket.wait_seconds()):
-            if now - max(wire.last_frame_ns, self._pinged_ns) >= self._silence_ns:
+            if self._should_ping(now, wire):
                 self._ping(now, wire)
             elif (message := self._next_message(now)) is not None:
                 wire.send(message)
@@ -233,17 +235,23 @@ class Connection:
             self._bucket.take()
         due = min(
             self.subscriptions.due_ns(now),
-            wire.last_frame_ns + round(self._limits.idle_seconds * 1e9),
+            wire.last_frame_ns + round(self._idle_seconds * 1e9),
             max(wire.last_frame_ns, self._pinged_ns) + self._silence_ns,
         )
         until_due = max(0.0, (due - now) / 1e9)
         return min(wait, until_due) if wait else until_due
 
+    def _should_ping(self, now: int, wire: Wire) -> bool:
+        """Say whether a sign of life is wanted: in silence, and once when all is well, to see if it is given."""
+        if self.state is ConnectionState.OPEN and not self._pinged_ns:
+            return True
+        return now - max(wire.last_frame_ns, self._pinged_ns) >= self._silence_ns
+
     def _ping(self, now: int, wire: Wire) -> None:
-        """Ask for a sign of life, in the venue's own words where it has some."""
+        message = None
+        if self._pinged_ns and not wire.pongs:
+            message = self._around.dialect.ping(self.subscriptions.next_id())
         self._pinged_ns = now
-        self._answers_before = wire.controls + wire.pongs
-        message = self._around.dialect.ping(self.subscriptions.next_id())
         if message is None:
             wire.ping()
         else:

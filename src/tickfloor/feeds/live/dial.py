@@ -1,8 +1,10 @@
 """Makes a connection to a venue, or says why it cannot be had."""
 
 import asyncio
+import functools
 import logging
 import socket
+import ssl
 from ssl import SSLContext
 from typing import Any, Final
 
@@ -53,7 +55,7 @@ async def open_wire(
         ws_connect(
             lambda: wire,
             url,
-            ssl_context=tls,
+            ssl_context=tls or (_verifying() if url.startswith("wss:") else None),
             websocket_handshake_timeout=None,
             enable_auto_pong=False,
             max_frame_size=most_bytes,
@@ -112,6 +114,12 @@ class _Dial:
         await asyncio.wait({connecting})
         if not connecting.cancelled():
             connecting.exception()
+
+
+@functools.cache
+def _verifying() -> SSLContext:
+    """Return the default context; made once, because reading all the authorities takes its time."""
+    return ssl.create_default_context()
 
 
 def _reason(error: BaseException, seconds: float) -> str:

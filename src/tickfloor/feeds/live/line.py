@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from tickfloor.contracts.feeds import ConnectionReport, ConnectionState
@@ -88,10 +88,19 @@ class Line:
         """Whether a connection carries its streams, as far as the venue accepts them."""
         return self._covered
 
-    @property
-    def opened_ns(self) -> int:
-        """When its newest open connection was opened, ns UTC; 0 if none is."""
-        return max((socket.opened_ns for socket in self._sockets if not socket.end_reason), default=0)
+    def served(self, heard: Mapping[StreamKey, int]) -> set[str]:
+        """Return the symbols that the newest connection, which is not up yet, serves already.
+
+        Those have all their streams accepted or given up, and one of them has been heard; ``heard`` says when, ns UTC.
+        """
+        newest = next(
+            (socket for socket in reversed(self._sockets) if socket.opened_ns and not socket.end_reason), None
+        )
+        if newest is None:
+            return set()
+        asked_for = newest.subscriptions.outstanding()
+        speaking = {key.symbol for key in self._keys if heard.get(key, 0) > newest.opened_ns}
+        return speaking - {key.symbol for key in asked_for}
 
     def accepted(self) -> dict[StreamKey, int]:
         """Return the streams that the venue has accepted on the current connection, with the time of it."""
@@ -124,8 +133,8 @@ class Line:
             socket.renew(keys)
 
     def reconnect(self) -> None:
-        """Replace the connection as soon as the venue's budget allows it."""
-        self._asked_to_replace = True
+        """Replace the connection as soon as the venue's budget allows it; one that is being made is new enough."""
+        self._asked_to_replace = self._current is not None and self._current.opened_ns > 0
         self._wake.set()
 
     async def run(self) -> None:
@@ -136,6 +145,7 @@ class Line:
         """
         async with asyncio.TaskGroup() as group:
             while await self._may_connect():
+                self._asked_to_replace = False
                 self._current = self._open(group)
                 last = await self._keep(self._current, group)
                 self._current = None
@@ -217,7 +227,8 @@ class Line:
             self._on_changed()
 
     def _remember(self, socket: Connection) -> None:
-        self._newest_end = socket.end_reason
+        # One that was cancelled had no time to say why.
+        self._newest_end = socket.end_reason or CLOSED
         wire = socket.wire
         if wire is not None:
             self._past_frames += wire.frames
@@ -225,8 +236,12 @@ class Line:
             self._past_malformed += wire.malformed
             self._newest_problem = wire.newest_problem or self._newest_problem
             self._last_frame_ns = max(self._last_frame_ns, wire.last_frame_ns if wire.frames else 0)
-        say = self._around.log.info if socket.end_reason in PLANNED else self._around.log.warning
-        say("connection ended", line=self.name, ref=socket.ref, reason=socket.end_reason, streams=len(self._keys))
+        planned = self._newest_end in PLANNED
+        say = self._around.log.info if planned else self._around.log.warning
+        say(
+            "connection ended", venue=self._around.dialect.venue, line=self.name, ref=socket.ref,
+            reason=self._newest_end, streams=len(self._keys), then="" if planned else "another one is opened",
+        )  # fmt: skip
 
     def _on_changed(self) -> None:
         covered = any(socket.ready for socket in self._sockets)

@@ -1,7 +1,7 @@
 """All connections of a venue: which streams are on which, and which instruments a lost one makes stale."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from tickfloor.contracts.errors import TickfloorError
@@ -24,16 +24,25 @@ class UnknownConnectionError(TickfloorError):
 class Lines:
     """Opens as many lines as the streams need, and closes those that have none left."""
 
-    def __init__(self, surroundings: Surroundings, staleness: Staleness, group: asyncio.TaskGroup) -> None:
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        staleness: Staleness,
+        group: asyncio.TaskGroup,
+        *,
+        on_regained: Callable[[Iterable[StreamKey]], None],
+    ) -> None:
         """Begin without streams.
 
         Args:
             group: in which the lines run.
+            on_regained: told which streams are carried again after a connection was lost.
         """
         limits = surroundings.dialect.limits
         self._around = surroundings
         self._staleness = staleness
         self._group = group
+        self._on_regained = on_regained
         self._shards = Shards(surroundings.dialect)
         self._budget = ConnectBudget(limits.connections, limits.connections_seconds, clock=surroundings.clock.now)
         self._lines: dict[str, Line] = {}
@@ -135,10 +144,9 @@ class Lines:
         for line in self._lines.values():
             if line.covered:
                 continue
-            opened_ns = line.opened_ns
-            speaking = {key.symbol for key in line.keys if opened_ns and heard.get(key, 0) > opened_ns}
-            self._staleness.add({key.symbol for key in line.keys} - speaking, line.name, now)
-            self._staleness.remove(speaking, line.name, now)
+            served = line.served(heard)
+            self._staleness.add({key.symbol for key in line.keys} - served, line.name, now)
+            self._staleness.remove(served, line.name, now)
         self._staleness.catch_up(now)
 
     def statistics(self, dead: Iterable[StreamKey]) -> tuple[ConnectionReport, ...]:
@@ -175,5 +183,7 @@ class Lines:
         now = self._around.clock.now()
         if covered:
             self._staleness.remove(symbols, line.name, now)
+            if line.reconnects > 0:
+                self._on_regained(line.keys)
         elif self._lines.get(line.name) is line:
             self._staleness.add(symbols, line.name, now)

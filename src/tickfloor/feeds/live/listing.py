@@ -21,6 +21,9 @@ class Questions(Protocol):
     async def get(self, request: Request, /) -> Answer:
         """Ask for something and wait for the answer, which may be a failure."""
 
+    def allow(self, weight_per_minute: int, /) -> None:
+        """Go by another limit from now on."""
+
 
 class Choice(NamedTuple):
     """What is asked for and traded now."""
@@ -48,9 +51,12 @@ class Listing:
             ConfigError: the venue has nothing of what is asked for.
         """
         settings = self._settings
-        has = {channel.value for channel in channels(settings, self._dialect)}
+        has = {*channels(settings, self._dialect), *self._dialect.along()}
         if missing := [stream for stream in settings.streams if stream not in has]:
-            self._log.warning("the venue lacks streams", venue=settings.venue, streams=", ".join(missing))
+            self._log.warning(
+                "the venue lacks streams", venue=settings.venue, streams=", ".join(missing),
+                then="the others are subscribed to",
+            )  # fmt: skip
         listed = await self._read(self._dialect.instruments(), self._take_instruments)
         check(settings, listed)
         return await self._choose(listed, ())
@@ -70,6 +76,9 @@ class Listing:
 
     def _take_instruments(self, answer: Answer) -> list[Traded]:
         listed = list(self._dialect.listed(answer.body))
+        weight = self._dialect.weight_allowed(answer.body)
+        if weight is not None:
+            self._questions.allow(weight)
         self._adapter.on_http(answer.recv_ns, answer.path, answer.body)
         return listed
 
@@ -87,5 +96,9 @@ class Listing:
                     return read(answer)
                 except FrameError as error:
                     reason = error.reason
-            self._log.warning("answer cannot be used", path=request.path, reason=reason)
-            await asyncio.sleep(backoff.seconds(0.0))
+            seconds = backoff.seconds(0.0)
+            self._log.warning(
+                "answer cannot be used", venue=self._settings.venue, path=request.path, reason=reason,
+                then=f"asked for again in {seconds:.1f} s",
+            )  # fmt: skip
+            await asyncio.sleep(seconds)

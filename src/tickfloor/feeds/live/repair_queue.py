@@ -103,6 +103,7 @@ class RepairQueue:
         clock: Callable[[], int] = time.time_ns,
         pace: TokenBucket | None = None,
         backoff: Callable[[], Backoff] = Backoff,
+        venue: str = "",
         log: LogPort | None = None,
     ) -> None:
         """Begin with nothing to ask for.
@@ -113,6 +114,7 @@ class RepairQueue:
             clock: ns UTC.
             pace: a token for each request, where the venue also limits what is sent at once; None: it does not.
             backoff: makes what says how long a request that failed waits.
+            venue: whose, for the log.
             log: told of what the venue forbids.
 
         Raises:
@@ -123,6 +125,7 @@ class RepairQueue:
         self._budget = WeightBudget(weight_per_minute, clock)
         self._pace = pace
         self._backoff = backoff
+        self._venue = venue
         self._log = log
         self._waiting: list[tuple[int, int, _Job]] = []
         self._later: list[tuple[int, int, _Job]] = []
@@ -326,7 +329,8 @@ class RepairQueue:
             self._too_many += 1
         if news and self._log is not None:
             what = "bans this address" if answer.status == BANNED else "had too many requests"
-            self._log.warning(f"the venue {what}: nothing is asked for {seconds:,.0f} s", status=answer.status)
+            then = f"nothing is asked of it for {seconds:,.0f} s"
+            self._log.warning(f"the venue {what}", venue=self._venue, status=answer.status, then=then)
 
 
 def may_pass(status: int) -> bool:

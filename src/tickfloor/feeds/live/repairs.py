@@ -7,7 +7,7 @@ Trades that an answer did not bring are asked for again by their join, page afte
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -16,10 +16,7 @@ from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.live.backoff import Backoff
 from tickfloor.feeds.live.repair_queue import Priority, RepairQueue, may_pass
 from tickfloor.feeds.live.rest import Answer
-from tickfloor.feeds.venue import Channel, Dialect, StreamKey
-
-MOST_RESUBSCRIPTIONS: Final = 2
-"""For the same hole: a snapshot that did not reach it will not reach it later."""
+from tickfloor.feeds.venue import Channel, Dialect, Missing, StreamKey
 
 
 class HttpReader(Protocol):
@@ -36,7 +33,7 @@ class LiveRepairsStatistics(msgspec.Struct, frozen=True, kw_only=True):
         answered: answers that were taken in.
         failed: requests that the venue did not answer in spite of repetition, or refused.
         malformed: answers that could not be read.
-        resubscribed: streams subscribed anew because only that brings what is missing.
+        resubscribed: books subscribed anew because only that brings them.
     """
 
     answered: int
@@ -83,7 +80,6 @@ class LiveRepairs:
         self._reader: HttpReader | None = None
         self._resubscribe: Callable[[tuple[StreamKey, ...]], None] | None = None
         self._ranges: dict[str, list[tuple[int, int]]] = {}
-        self._resubscriptions: dict[str, tuple[int, int]] = {}
         self._books: dict[str, _BookQuestions] = {}
         self._answered = self._failed = self._malformed = self._resubscribed = 0
 
@@ -92,24 +88,22 @@ class LiveRepairs:
         self._reader = reader
         self._resubscribe = resubscribe
 
-    def trades(self, symbol: str, first_id: int, last_id: int) -> None:
-        """Ask for trades with these ids, both included; the answer may hold a part of them."""
+    def trades(self, symbol: str, missing: Missing) -> None:
+        """Ask for trades; the answer may hold a part of them."""
+        ids = missing.first_id, missing.last_id
         ranges = self._ranges.setdefault(symbol, [])
-        if any(first <= first_id and last_id <= last for first, last in ranges):
+        if any(first <= ids[0] and ids[1] <= last for first, last in ranges):
             return
-        request = self._dialect.trades(symbol, first_id, last_id)
-        if request is None:
-            self._resubscribe_trades(symbol, last_id)
-            return
-        ranges.append((first_id, last_id))
-        then = partial(self._on_trades, symbol, (first_id, last_id))
-        self._queue.ask(request, key=("trades", symbol, first_id, last_id), priority=Priority.TRADES, then=then)
+        ranges.append(ids)
+        request = self._dialect.trades(symbol, missing)
+        then = partial(self._on_trades, symbol, ids)
+        self._queue.ask(request, key=("trades", symbol, ids), priority=Priority.TRADES, then=then)
 
     def book(self, symbol: str) -> None:
         """Ask for a snapshot of a book; the more often within a minute, the later it is sent."""
         request = self._dialect.snapshot(symbol)
         if request is None:
-            self._subscribe_anew(StreamKey(Channel.BOOK, symbol))
+            self._subscribe_anew(symbol)
             return
         questions = self._books.get(symbol)
         if questions is None:
@@ -149,31 +143,23 @@ class LiveRepairs:
         if not answer.ok:
             self._failed += 1
             why = answer.body[:200].decode(errors="replace")
-            self._warn(f"{what} cannot be had: {why}", answer.status)
+            self._warn(f"{what} cannot be had", why, answer.status)
             return False
         assert self._reader is not None, "attach() comes before the queue runs"
         try:
             self._reader.on_http(answer.recv_ns, answer.path, answer.body)
         except FrameError as error:
             self._malformed += 1
-            self._warn(f"the answer for {what} cannot be read: {error.reason}", answer.status)
+            self._warn(f"the answer for {what} cannot be read", error.reason, answer.status)
             return False
         self._answered += 1
         return True
 
-    def _resubscribe_trades(self, symbol: str, last_id: int) -> None:
-        """Subscribe trades anew for the snapshot that comes with it, unless that was of no use for the same hole."""
-        before, times = self._resubscriptions.get(symbol, (last_id, 0))
-        times = times + 1 if before == last_id else 1
-        self._resubscriptions[symbol] = last_id, times
-        if times <= MOST_RESUBSCRIPTIONS:
-            self._subscribe_anew(StreamKey(Channel.TRADES, symbol))
-
-    def _subscribe_anew(self, key: StreamKey) -> None:
+    def _subscribe_anew(self, symbol: str) -> None:
         assert self._resubscribe is not None, "attach() comes before the first frame"
         self._resubscribed += 1
-        self._resubscribe((key,))
+        self._resubscribe((StreamKey(Channel.BOOK, symbol),))
 
-    def _warn(self, event: str, status: int) -> None:
+    def _warn(self, event: str, reason: str, status: int) -> None:
         if self._log is not None:
-            self._log.warning(event, venue=self._dialect.venue, status=status)
+            self._log.warning(event, venue=self._dialect.venue, status=status, reason=reason)

@@ -5,6 +5,7 @@ from typing import Final, Protocol
 
 from tickfloor.contracts.ports import LogPort
 from tickfloor.feeds.errors import FrameError
+from tickfloor.feeds.live.line import Line
 from tickfloor.feeds.live.lines import Lines
 from tickfloor.feeds.live.repair_queue import Priority
 from tickfloor.feeds.live.rest import Answer
@@ -59,6 +60,7 @@ class Rerouting:
         self._questions = questions
         self._now = now
         self._log = log
+        self._patience = patience
         self._watchdog = Watchdog(patience)
 
     def look(self, now: int) -> None:
@@ -69,7 +71,8 @@ class Rerouting:
             if finding.verdict is Verdict.ASK:
                 self._ask(key)
             elif finding.verdict is Verdict.SPEAKS:
-                self._log.info("stream speaks again", stream=key.channel.value, symbol=key.symbol)
+                venue = self._dialect.venue
+                self._log.info("stream speaks again", venue=venue, stream=key.channel.value, symbol=key.symbol)
                 self._staleness.remove([key.symbol], key, now)
             elif (line := self._lines.of(key)) is not None:
                 dead.setdefault(line.name, []).append(finding)
@@ -89,16 +92,29 @@ class Rerouting:
 
     def _cure(self, name: str, findings: list[Finding], now: int) -> None:
         self.rerouted += len(findings)
+        line = self._lines.of(findings[0].key)
+        silent = line is not None and len(line.keys) > 1 and self._is_silent(line, len(findings), now)
+        then = "its connection is replaced" if silent else "another connection carries it from now on"
+        venue = self._dialect.venue
         for key, _, reason in findings:
             self._staleness.add([key.symbol], key, now)
-            self._log.warning("stream is dead", stream=key.channel.value, symbol=key.symbol, line=name, reason=reason)
-        line = self._lines.of(findings[0].key)
-        if line is not None and len(findings) > 1 and len(findings) > MOST_DEAD_SHARE * len(line.keys):
-            self._log.warning("connection is silent", line=name, streams=len(findings))
+            self._log.warning(
+                "stream is dead", venue=venue, stream=key.channel.value, symbol=key.symbol, line=name, reason=reason,
+                then=then,
+            )  # fmt: skip
+        if line is not None and silent:
+            streams = len(line.keys)
+            self._log.warning("connection is silent", venue=venue, line=name, streams=streams, then="it is replaced")
             line.reconnect()
             return
         for finding in findings:
             self._lines.move(finding.key)
+
+    def _is_silent(self, line: Line, dead: int, now: int) -> bool:
+        """Say whether it is the connection that died, and not one or the other of its streams."""
+        recently = now - round(self._patience.shortest * 1e9)
+        heard = self._adapter.heard
+        return dead > MOST_DEAD_SHARE * len(line.keys) or all(heard.get(key, 0) < recently for key in line.keys)
 
     def _ask(self, key: StreamKey) -> None:
         request = self._dialect.newest_trades(key.symbol)
@@ -113,7 +129,10 @@ class Rerouting:
             try:
                 self._adapter.on_http(answer.recv_ns, answer.path, answer.body)
             except FrameError as error:
-                self._log.warning("newest trade could not be read", symbol=key.symbol, reason=error.reason)
+                self._log.warning(
+                    "newest trade could not be read", venue=self._dialect.venue, symbol=key.symbol,
+                    reason=error.reason, then="asked for again in a minute, if the stream stays silent",
+                )  # fmt: skip
             else:
                 self._watchdog.answered(key, before, self._joins.behind(key.symbol), self._now())
 

@@ -15,7 +15,6 @@ class Shards:
     def __init__(self, dialect: Dialect) -> None:
         """Begin without streams."""
         self._dialect = dialect
-        self._most = dialect.limits.streams_per_connection
         self._placed: dict[StreamKey, str] = {}
         self._shards: dict[str, dict[str, set[StreamKey]]] = {}
         self._homes: dict[tuple[str, str], str] = {}
@@ -33,8 +32,9 @@ class Shards:
         added: dict[str, list[StreamKey]] = {}
         fresh = [key for key in dict.fromkeys(keys) if key not in self._placed]
         for route, routed in by_route(self._dialect, fresh).items():
+            most = self._dialect.most_streams(route)
             for together in _by_symbol(routed):
-                for part in (together[at : at + self._most] for at in range(0, len(together), self._most)):
+                for part in (together[at : at + most] for at in range(0, len(together), most)):
                     name = self._room(route, part, avoid)
                     self._shards[route][name].update(part)
                     self._placed.update(dict.fromkeys(part, name))
@@ -58,7 +58,8 @@ class Shards:
         """Return the connection that streams of one symbol go to: where the symbol is, else the first with room."""
         shards = self._shards.setdefault(route, {})
         home = route, keys[0].symbol
-        open_to = [name for name, held in shards.items() if name != avoid and len(held) + len(keys) <= self._most]
+        most = self._dialect.most_streams(route)
+        open_to = [name for name, held in shards.items() if name != avoid and len(held) + len(keys) <= most]
         if (name := self._homes.get(home, "")) not in open_to:
             name = open_to[0] if open_to else self._new(route, avoid)
         self._homes[home] = name

@@ -102,9 +102,7 @@ class Subscriptions:
     @property
     def settled(self) -> bool:
         """Whether every stream is accepted or given up, and the venue's list agrees."""
-        return not self._verifying and not any(
-            stream.state is _State.WAITING or stream.state is _State.ASKED for stream in self._streams.values()
-        )
+        return not self._verifying and self._idle
 
     @property
     def nobody_answers(self) -> bool:
@@ -118,6 +116,10 @@ class Subscriptions:
     def accepted(self) -> dict[StreamKey, int]:
         """Return the streams that the venue has accepted, with the time of it."""
         return {key: stream.since_ns for key, stream in self._streams.items() if stream.state is _State.ACCEPTED}
+
+    def outstanding(self) -> list[StreamKey]:
+        """Return the streams that are neither accepted nor given up."""
+        return [key for key, stream in self._streams.items() if stream.state in (_State.WAITING, _State.ASKED)]
 
     def refused(self) -> dict[StreamKey, str]:
         """Return the streams that were given up, with the reason."""
@@ -185,8 +187,11 @@ class Subscriptions:
             self._on_listed(control.keys, now)
             return
         number, request = self._request_of(control)
-        keys = control.keys if control.keys is not None else tuple(request.keys) if request is not None else ()
+        if request is None and control.request_id is not None:
+            return
+        keys = control.keys or ()
         if request is not None:
+            keys = tuple(request.keys if control.keys is None else request.keys.keys() & set(control.keys))
             for key in keys:
                 request.keys.pop(key, None)
             if control.keys is None or not request.keys:
@@ -219,6 +224,10 @@ class Subscriptions:
             return None
         for key in keys:
             self._leaving[key] = True
+            # An answer to an older request for it that is still to come says nothing about what is now.
+            for request in self._requests.values():
+                if request.kind is _Kind.SUBSCRIBE:
+                    request.keys.pop(key, None)
         number = self._ask(_Kind.UNSUBSCRIBE, keys, now)
         return self._dialect.unsubscribe(keys, number)
 

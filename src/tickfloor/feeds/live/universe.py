@@ -81,7 +81,8 @@ def channels(settings: VenueSettings, dialect: Dialect) -> tuple[Channel, ...]:
     found = tuple(channel for channel in map(Channel, settings.streams) if channel in offered)
     if not found:
         has = ", ".join(sorted(offered))
-        raise UnknownChannelsError(f"{settings.venue} has none of the streams {list(settings.streams)}; it has {has}")
+        asked = ", ".join(settings.streams)
+        raise UnknownChannelsError(f"{settings.venue} has no stream of what is asked for: {asked}; it has {has}")
     return found
 
 

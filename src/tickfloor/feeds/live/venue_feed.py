@@ -14,6 +14,7 @@ from tickfloor.feeds.audit import Audit
 from tickfloor.feeds.live.connection import Surroundings
 from tickfloor.feeds.live.lines import Lines, UnknownConnectionError
 from tickfloor.feeds.live.listing import Choice, Listing
+from tickfloor.feeds.live.news import News
 from tickfloor.feeds.live.receive_clock import ReceiveClock
 from tickfloor.feeds.live.repair_queue import RepairQueue
 from tickfloor.feeds.live.repairs import LiveRepairs
@@ -22,16 +23,21 @@ from tickfloor.feeds.live.rest import RestClient
 from tickfloor.feeds.live.staleness import Staleness
 from tickfloor.feeds.live.venue_report import venue_report
 from tickfloor.feeds.live.watchdog import Patience
-from tickfloor.feeds.live.wire import Recorder, Turn
+from tickfloor.feeds.live.wire import Turn
 from tickfloor.feeds.publisher import MarketPublisher
-from tickfloor.feeds.recording.recorder import Recorder as FileRecorder
+from tickfloor.feeds.recording.recorder import Recorder
 from tickfloor.feeds.trade_join import TradeJoins
-from tickfloor.feeds.venue import Adapter, Dialect, StreamKey
+from tickfloor.feeds.venue import Adapter, Channel, Dialect, NoRepairs, Repairs, StreamKey
 from tickfloor.feeds.venues import adapter_of, dialect_of
+from tickfloor.worker.token_bucket import TokenBucket
 
 TICK_SECONDS: Final = 0.05
 REFRESH_SECONDS: Final = 3600.0
 CLOSE_SECONDS: Final = 0.8
+RECORDER_CLOSE_SECONDS: Final = 5.0
+"""For what waits for the disk; usually it takes milliseconds."""
+PACE_SECONDS: Final = 2
+"""So many seconds' worth of REST requests may be sent at once."""
 
 
 class VenueFeed:
@@ -50,6 +56,7 @@ class VenueFeed:
         publisher: MarketPublisher,
         joins: TradeJoins,
         repair_queue: RepairQueue,
+        repairs: Repairs | None = None,
         clock: ReceiveClock,
         on_flush: Callable[[], None],
         log: LogPort,
@@ -63,10 +70,11 @@ class VenueFeed:
 
         Args:
             on_flush: shows what was published; called at the end of each turn of the loop that brought frames.
+            repairs: asked for the books of streams that were away; None: nobody is.
             recorder: given everything that is received and sent; None: nothing is recorded.
             closers: called in this order when the connections are closed.
             tls: instead of the default context.
-            patience: how long streams may be silent; None: as long as usual.
+            patience: how long streams may be silent, before the settings' factor; None: as long as usual.
             refresh_seconds: from one look at what is traded to the next.
         """
         self.adapter = adapter
@@ -75,13 +83,14 @@ class VenueFeed:
         self._publisher = publisher
         self._joins = joins
         self._queue = repair_queue
+        self._repairs = repairs or NoRepairs()
         self._clock = clock
         self._on_flush = on_flush
         self._log = log
         self._recorder = recorder
         self._closers = tuple(closers)
         self._tls = tls
-        self._patience = patience or Patience()
+        self._patience = (patience or Patience()).scaled(settings.patience)
         self._refresh_seconds = refresh_seconds
         self._staleness = Staleness(publisher.known)
         self._numbers = itertools.count(1)
@@ -91,8 +100,9 @@ class VenueFeed:
         self._work: asyncio.Task[None] | None = None
         self._closed = False
         self._look_due_ns = 0
-        self._refusals_said: set[tuple[StreamKey, str]] = set()
-        self._malformed_said = 0
+        self._news = News(
+            settings.venue, log, unplaced=adapter.refused, recorded=(lambda: ()) if recorder is None else recorder.news
+        )
 
     @classmethod
     def of(
@@ -116,25 +126,30 @@ class VenueFeed:
             RecordingError: nothing can be recorded there.
         """
         dialect = dialect_of(settings)
-        recorder = None if record is None else FileRecorder(record, settings.venue, clock=clock.now)
+        limits = dialect.limits
+        recorder = None if record is None else Recorder(record, settings.venue, clock=clock.now)
         client = RestClient(
             dialect.rest_url(),
             proxy=settings.proxy,
             record=None if recorder is None else recorder.frame,
             clock=clock.now,
         )
-        queue = RepairQueue(client.fetch, weight_per_minute=dialect.limits.weight_per_minute, clock=clock.now, log=log)
+        queue = RepairQueue(
+            client.fetch,
+            weight_per_minute=limits.weight_per_minute,
+            clock=clock.now,
+            pace=TokenBucket(
+                limits.requests_per_second, max(1, round(PACE_SECONDS * limits.requests_per_second)), clock=clock.now
+            ),
+            venue=settings.venue,
+            log=log,
+        )
         repairs = LiveRepairs(dialect, queue, clock=clock.now, log=log)
         joins = TradeJoins(repairs, audit=audit)
         adapter = adapter_of(settings.venue, publisher, joins=joins, repairs=repairs, audit=audit)
-
-        async def close_recorder() -> None:
-            if recorder is not None:
-                await asyncio.to_thread(recorder.close, CLOSE_SECONDS)
-
         feed = cls(
             settings, adapter=adapter, dialect=dialect, publisher=publisher, joins=joins, repair_queue=queue,
-            clock=clock, on_flush=on_flush, log=log, recorder=recorder, closers=(client.close, close_recorder),
+            repairs=repairs, clock=clock, on_flush=on_flush, log=log, recorder=recorder, closers=(client.close,),
         )  # fmt: skip
         repairs.attach(adapter, feed.resubscribe)
         return feed
@@ -177,6 +192,9 @@ class VenueFeed:
             await asyncio.wait({self._work}, timeout=CLOSE_SECONDS)
         for closer in self._closers:
             await closer()
+        if self._recorder is not None:
+            await asyncio.to_thread(self._recorder.close, RECORDER_CLOSE_SECONDS)
+            self._news.say_recorded()
 
     def reconnect(self, connection: str = "") -> tuple[str, ...]:
         """Replace a connection, or all with an empty name, without a gap, and return their names.
@@ -227,9 +245,9 @@ class VenueFeed:
             surroundings = Surroundings(
                 adapter=self.adapter, dialect=self._dialect, clock=self._clock, turn=turn,
                 log=self._log, recorder=self._recorder, proxy=self._settings.proxy, tls=self._tls,
-                elsewhere=self.resubscribe, numbers=self._numbers,
+                elsewhere=self.resubscribe, numbers=self._numbers, patience=self._settings.patience,
             )  # fmt: skip
-            lines = self._lines = Lines(surroundings, self._staleness, group)
+            lines = self._lines = Lines(surroundings, self._staleness, group, on_regained=self._fetch_books)
             self._rerouting = Rerouting(
                 lines, self._staleness, adapter=self.adapter, dialect=self._dialect, joins=self._joins,
                 questions=self._queue, now=self._clock.now, log=self._log, patience=self._patience,
@@ -246,6 +264,12 @@ class VenueFeed:
             while True:
                 await asyncio.sleep(self._refresh_seconds)
                 self._want(await listing.again(self._symbols), lines, self._rerouting)
+
+    def _fetch_books(self, keys: Iterable[StreamKey]) -> None:
+        """Fetch the books of streams that were away: what changed meanwhile shows with the next event only."""
+        for channel, symbol in keys:
+            if channel is Channel.BOOK and self._publisher.known(symbol) and self._dialect.snapshot(symbol):
+                self._repairs.book(symbol)
 
     def _want(self, choice: Choice, lines: Lines, rerouting: Rerouting) -> None:
         """Bring the streams up to what is asked for and traded now."""
@@ -268,26 +292,9 @@ class VenueFeed:
                 self._look_due_ns = now + round(self._patience.look * 1e9)
                 lines.mark_refused(now)
                 rerouting.look(now)
-                self._say_news(lines)
+                self._news.say(lines.all(), lines.malformed)
             if not turn.due:
                 turn.begin()
-
-    def _say_news(self, lines: Lines) -> None:
-        """Log streams that were given up, and frames that could not be read."""
-        for line in lines.all():
-            for key, reason in line.refused().items():
-                if (key, reason) not in self._refusals_said:
-                    self._refusals_said.add((key, reason))
-                    self._log.warning(
-                        "stream refused", stream=key.channel.value, symbol=key.symbol, line=line.name, reason=reason
-                    )
-        if lines.malformed > self._malformed_said:
-            newest = next((line.newest_problem for line in lines.all() if line.newest_problem), "")
-            self._log.warning(
-                "malformed frames", venue=self._settings.venue, frames=lines.malformed - self._malformed_said,
-                newest=newest,
-            )  # fmt: skip
-            self._malformed_said = lines.malformed
 
 
 def _first_of(error: BaseException) -> BaseException:

@@ -49,6 +49,22 @@ class Patience(NamedTuple):
         """Return the seconds of a channel."""
         return float(getattr(self, channel.value))
 
+    def scaled(self, times: float) -> "Patience":
+        """Return one that lets streams be silent for so many times as long, and looks the more often the shorter."""
+        return self._replace(
+            trades=times * self.trades,
+            quotes=times * self.quotes,
+            book=times * self.book,
+            bars=times * self.bars,
+            tickers=times * self.tickers,
+            look=min(1.0, times) * self.look,
+        )
+
+    @property
+    def shortest(self) -> float:
+        """The seconds of the least patient channel."""
+        return min(self.of(channel) for channel in Channel)
+
 
 class Verdict(Enum):
     """What is to be done about a stream."""

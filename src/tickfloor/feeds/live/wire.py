@@ -12,6 +12,8 @@ from tickfloor.feeds.venue import Control, Reader
 TEXT, BINARY, CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 PING, PONG, CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 CLOSING_SECONDS: Final = 0.3
+FRAMES_A_TURN: Final = 1000
+"""After so many, a socket that always has more waits for the loop's next turn: others must be heard, too."""
 
 
 class Recorder(Protocol):
@@ -24,12 +26,13 @@ class Recorder(Protocol):
 class Turn:
     """Publishes once for all frames that one turn of the event loop brings."""
 
-    __slots__ = ("_failed", "_flush", "_loop", "due")
+    __slots__ = ("_failed", "_flush", "_loop", "_waiting", "due")
 
     def __init__(self, flush: Callable[[], None]) -> None:
         """Make one for the running loop."""
         self.due = False
         self._flush = flush
+        self._waiting: list[Callable[[], object]] = []
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
 
@@ -46,8 +49,15 @@ class Turn:
         self.due = True
         self._loop.call_soon(self._end)
 
+    def after(self, call: Callable[[], object]) -> None:
+        """Call something once what this turn has brought is published, and others have had their turn."""
+        self._waiting.append(call)
+
     def _end(self) -> None:
         self.due = False
+        waiting, self._waiting = self._waiting, []
+        for call in waiting:
+            self._loop.call_soon(call)
         try:
             self._flush()
         except Exception as error:  # noqa: BLE001 - the loop would only log it; it is raised where it is waited for
@@ -70,10 +80,18 @@ class Wire(WSListener):
         ended, end_reason: whether it has, and why.
     """
 
+    # picows makes its listeners in a way that leaves their dictionary slow: a third of a microsecond a frame.
+    __slots__ = (
+        "_make_reader", "_most_bytes", "_now", "_on_answered_ping", "_on_control", "_on_end", "_pieces",
+        "_pieces_bytes", "_reader", "_record", "_ref", "_rest_at", "_transport", "_turn", "_url", "controls",
+        "end_reason", "ended", "frames", "last_frame_ns", "malformed", "newest_problem", "payload_bytes", "pongs",
+    )  # fmt: skip
+
     def __init__(
         self,
         ref: str,
-        reader: Reader,
+        url: str,
+        make_reader: Callable[[str], Reader],
         *,
         now: Callable[[], int],
         turn: Turn,
@@ -93,7 +111,8 @@ class Wire(WSListener):
         self.end_reason = ""
         self.ended = asyncio.Event()
         self._ref = ref
-        self._reader = reader
+        self._url = url
+        self._make_reader = make_reader
         self._now = now
         self._turn = turn
         self._on_control = on_control
@@ -103,6 +122,7 @@ class Wire(WSListener):
         self._most_bytes = most_bytes
         self._pieces: list[bytes] = []
         self._pieces_bytes = 0
+        self._rest_at = FRAMES_A_TURN
         self._transport: WSTransport | None = None
 
     @property
@@ -153,9 +173,12 @@ class Wire(WSListener):
     # picows calls these
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """Keep the transport."""
+        """Keep the transport, and begin to read: to an adapter a new reader is a new connection."""
         self._transport = transport
         self.last_frame_ns = self._now()
+        if self._record is not None:
+            self._record(self.last_frame_ns, "C", self._ref, self._url.encode())
+        self._reader = self._make_reader(self._ref)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # hot path: benchmarks/feeds.py
         """Take in a frame."""
@@ -183,6 +206,15 @@ class Wire(WSListener):
                 self._on_control(control)
         if not self._turn.due:
             self._turn.begin()
+            self._rest_at = self.frames + FRAMES_A_TURN
+        elif self.frames >= self._rest_at:
+            self._rest(transport)
+
+    def _rest(self, transport: WSTransport) -> None:
+        """Read no more in this turn."""
+        self._rest_at = self.frames + FRAMES_A_TURN
+        transport.underlying_transport.pause_reading()
+        self._turn.after(transport.underlying_transport.resume_reading)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """Note the end."""

@@ -167,6 +167,8 @@ class BinanceFace:
         each = self.market.by_symbol.get(symbol)
         if each is None:
             raise HostilityError(f"{self.venue} has no symbol {symbol!r}")
+        # An event must not reach over the break: what came before it is sent first.
+        self.settle()
         self.market.renumber(each, trades=trades)
 
     def _forget(self) -> None:
