@@ -32,7 +32,9 @@ from tickfloor.contracts.commands import (
     QuerySignals,
     RankTraders,
     ReadThrough,
+    Reconnect,
     RemoveTrader,
+    ReportFeed,
     ReportTrader,
     Resume,
     RunTraders,
@@ -68,6 +70,8 @@ OF_A_KIND = (
     TakeOver(at=1),
     Drain(through=1),
     StopFeed(),
+    ReportFeed(),
+    Reconnect(venue="binance"),
     QuerySignals(after=0, limit=1),
     BeginEpoch(),
 )

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, Protocol
 
-from tickfloor.feeds.capture import Capture
 from tickfloor.feeds.merge import MergedFrame, merge
+from tickfloor.feeds.recording.recording import opened
 from tickfloor.simulator.conditions import Conditions
 from tickfloor.simulator.errors import SimulatorError
 from tickfloor.simulator.face import Face
@@ -57,7 +57,7 @@ class PlaybackSource:
             CaptureError: one cannot be read.
             SimulatorError: one is of a venue without a face, or holds nothing.
         """
-        self._captures = [Capture(path) for path in settings.captures]
+        self._captures = [capture for path in settings.captures for capture in opened(path)]
         self._settle_seconds = settings.settle_seconds
         self._clock = conditions.clock
         by_venue: dict[str, RecordedFace] = {}
