@@ -1,14 +1,12 @@
 """One of ccxt's exchanges, live: its instruments are chosen, its streams waited for, watched and asked for anew."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from tickfloor.contracts.feeds import RepairReport, VenueReport
 from tickfloor.contracts.ports import LogPort
-from tickfloor.contracts.records import Quality
 from tickfloor.contracts.settings import CCXT, VenueSettings
 from tickfloor.feeds.audit import Audit
 from tickfloor.feeds.ccxt_venue.adapter import CcxtAdapter
@@ -19,9 +17,11 @@ from tickfloor.feeds.ccxt_venue.markets import Market
 from tickfloor.feeds.ccxt_venue.silence import Patience, Silence
 from tickfloor.feeds.ccxt_venue.streams import Group, Way, groups, ways
 from tickfloor.feeds.ccxt_venue.watch import Take, Watch
+from tickfloor.feeds.live.failure import first_of
 from tickfloor.feeds.live.lines import UnknownConnectionError
 from tickfloor.feeds.live.receive_clock import ReceiveClock
 from tickfloor.feeds.live.staleness import Staleness
+from tickfloor.feeds.live.venue_report import venue_report
 from tickfloor.feeds.live.wire import Turn
 from tickfloor.feeds.publisher import MarketPublisher
 from tickfloor.feeds.trade_join import TradeJoins
@@ -30,7 +30,6 @@ from tickfloor.feeds.venue import Channel, NoRepairs
 TICK_SECONDS: Final = 0.05
 REFRESH_SECONDS: Final = 3600.0
 CLOSE_SECONDS: Final = 0.8
-NS_PER_MS: Final = 1e6
 
 
 class DroppedError(ConnectionError):
@@ -149,7 +148,7 @@ class CcxtFeed:
             if not self._closed:
                 raise
         except BaseExceptionGroup as group:
-            raise _first_of(group) from group
+            raise first_of(group) from group
 
     async def close(self) -> None:
         """Close the connections."""
@@ -180,19 +179,13 @@ class CcxtFeed:
 
     def report(self) -> VenueReport:
         """Return how the venue stands; its route says that it is a slower one."""
-        writers = self._publisher.writers
-        qualities = Counter(writer.quality for writer in writers)
-        ahead_ns = self._publisher.clock.ahead_ns
         name = self._settings.venue.removeprefix(CCXT)
-        return VenueReport(
-            venue=self._settings.venue,
-            instruments={quality.name.lower(): qualities[quality] for quality in Quality},
-            connections=tuple(watch.report(name) for watch in self._watches),
+        return venue_report(
+            self._settings.venue,
+            publisher=self._publisher,
+            joins=self._joins,
             repairs=_NO_REPAIRS,
-            missing_trades=self._joins.statistics().missing,
-            skipped_trades=0,
-            gaps={each.instrument.symbol: each.missed_trades for each in writers if each.quality is Quality.GAP},
-            clock_ahead_ms=None if ahead_ns is None else ahead_ns / NS_PER_MS,
+            connections=tuple(watch.report(name) for watch in self._watches),
             left_out=self.adapter.left_out(),
         )
 
@@ -281,10 +274,3 @@ _NO_REPAIRS: Final = RepairReport(
 
 def _symbols(markets: Iterable[Market]) -> set[str]:
     return {market.traded.symbol for market in markets}
-
-
-def _first_of(error: BaseException) -> BaseException:
-    """Return what a group of tasks failed of, if it is one thing."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

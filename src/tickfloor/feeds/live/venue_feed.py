@@ -12,6 +12,7 @@ from tickfloor.contracts.ports import LogPort
 from tickfloor.contracts.settings import VenueSettings
 from tickfloor.feeds.audit import Audit
 from tickfloor.feeds.live.connection import Surroundings
+from tickfloor.feeds.live.failure import first_of
 from tickfloor.feeds.live.lines import Lines, UnknownConnectionError
 from tickfloor.feeds.live.listing import Choice, Listing
 from tickfloor.feeds.live.news import News
@@ -21,7 +22,7 @@ from tickfloor.feeds.live.repairs import LiveRepairs
 from tickfloor.feeds.live.rerouting import Rerouting
 from tickfloor.feeds.live.rest import RestClient
 from tickfloor.feeds.live.staleness import Staleness
-from tickfloor.feeds.live.venue_report import venue_report
+from tickfloor.feeds.live.venue_report import repair_report, venue_report
 from tickfloor.feeds.live.watchdog import Patience
 from tickfloor.feeds.live.wire import Turn
 from tickfloor.feeds.publisher import MarketPublisher
@@ -178,7 +179,7 @@ class VenueFeed:
             if not self._closed:
                 raise
         except BaseExceptionGroup as group:
-            raise _first_of(group) from group
+            raise first_of(group) from group
 
     async def close(self) -> None:
         """Close the connections, then what they used."""
@@ -219,10 +220,9 @@ class VenueFeed:
         return venue_report(
             self._settings.venue,
             publisher=self._publisher,
-            adapter=self.adapter,
             joins=self._joins,
-            queue=self._queue,
-            now=self._clock.now(),
+            repairs=repair_report(self._queue, self._clock.now()),
+            left_out=self.adapter.left_out(),
             connections=() if self._lines is None else self._lines.statistics(dead),
         )
 
@@ -295,10 +295,3 @@ class VenueFeed:
                 self._news.say(lines.all(), lines.malformed)
             if not turn.due:
                 turn.begin()
-
-
-def _first_of(error: BaseException) -> BaseException:
-    """Return what a group of tasks failed of, if it is one thing."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

@@ -8,7 +8,6 @@ from tickfloor.contracts.records import Quality
 from tickfloor.feeds.live.repair_queue import RepairQueue
 from tickfloor.feeds.publisher import MarketPublisher
 from tickfloor.feeds.trade_join import TradeJoins
-from tickfloor.feeds.venue import Adapter
 
 NS_PER_MS: Final = 1e6
 HELD: Final = "the venue asked for a pause"
@@ -18,13 +17,12 @@ def venue_report(
     venue: str,
     *,
     publisher: MarketPublisher,
-    adapter: Adapter,
     joins: TradeJoins,
-    queue: RepairQueue,
-    now: int,
+    repairs: RepairReport,
     connections: tuple[ConnectionReport, ...],
+    left_out: dict[str, int],
 ) -> VenueReport:
-    """Return the report; ``now`` is ns UTC."""
+    """Return the report."""
     writers = publisher.writers
     qualities = Counter(writer.quality.name.lower() for writer in writers)
     joined = joins.statistics()
@@ -33,16 +31,17 @@ def venue_report(
         venue=venue,
         instruments={quality.name.lower(): qualities[quality.name.lower()] for quality in Quality},
         connections=connections,
-        repairs=_repairs(queue, now),
+        repairs=repairs,
         missing_trades=joined.missing,
         skipped_trades=joined.left_out,
         gaps={writer.instrument.symbol: writer.missed_trades for writer in writers if writer.quality is Quality.GAP},
         clock_ahead_ms=None if ahead_ns is None else ahead_ns / NS_PER_MS,
-        left_out=adapter.left_out(),
+        left_out=left_out,
     )
 
 
-def _repairs(queue: RepairQueue, now: int) -> RepairReport:
+def repair_report(queue: RepairQueue, now: int) -> RepairReport:
+    """Return how a venue's requests stand; ``now`` is ns UTC."""
     asked = queue.statistics()
     held_ns = max(0, asked.barred_until_ns - now)
     return RepairReport(
