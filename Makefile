@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 # One process for tests that start whole floors, one for the others; see tests/conftest.py.
-TWO := --numprocesses 2 --dist loadgroup
+TWO := --numprocesses 2 --dist loadscope
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check lint bench stress clean

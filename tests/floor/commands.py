@@ -25,6 +25,7 @@ class Finished:
 
     @property
     def json(self) -> Any:
+        assert self.out, f"it ended with {self.code} and said nothing but: {self.err}"
         return json.loads(self.out)
 
 
