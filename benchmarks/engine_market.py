@@ -24,7 +24,7 @@ from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import RECORD, Side
-from tickfloor.feeds.publisher import MINUTE_NS, MarketPublisher
+from tickfloor.feeds.publishing.publisher import MINUTE_NS, MarketPublisher
 from tickfloor.market.bars import CLOSE, VOLUME, FormingBars
 from tickfloor.traders.state.resync import InstrumentView
 

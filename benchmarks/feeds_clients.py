@@ -216,7 +216,7 @@ async def ours(venue: Venue, counter: Counter, measure: Watch) -> Figures:
     from tickfloor.contracts.settings import VenueSettings
     from tickfloor.feeds.live.receive_clock import ReceiveClock
     from tickfloor.feeds.live.venue_feed import VenueFeed
-    from tickfloor.feeds.publisher import MarketPublisher
+    from tickfloor.feeds.publishing.publisher import MarketPublisher
 
     tape_fds = create_tape("benchmark", RING, RUN_ID)
     board_fd = create_board("benchmark", BoardLayout(2 * venue.instruments, 500), RUN_ID)

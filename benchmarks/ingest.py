@@ -19,11 +19,11 @@ from tickfloor.board.board_layout import BoardLayout
 from tickfloor.board.board_writer import BoardWriter, create_board
 from tickfloor.board.tape_writer import TapeWriter, create_tape
 from tickfloor.contracts.instruments import Instrument
-from tickfloor.feeds.binance.adapter import BinanceAdapter
-from tickfloor.feeds.capture import Capture
-from tickfloor.feeds.publisher import MarketPublisher
-from tickfloor.feeds.trade_join import TradeJoins
+from tickfloor.feeds.joining.trade_joins import TradeJoins
+from tickfloor.feeds.publishing.publisher import MarketPublisher
+from tickfloor.feeds.recording.capture import Capture
 from tickfloor.feeds.venue import NoRepairs
+from tickfloor.feeds.venues.binance.adapter import BinanceAdapter
 
 CAPTURES = Path(os.environ.get("TICKFLOOR_DATA", Path(__file__).parents[2] / "shared" / "data")) / "raw"
 """Beside the repository, as the tests have it."""

@@ -2,11 +2,11 @@
 
 from tests.feeds.fakes import FakeBoard, FakeTape, Record, catalogue
 from tickfloor.contracts.records import Kind
-from tickfloor.feeds.audit import Audit
-from tickfloor.feeds.binance.adapter import BinanceAdapter
-from tickfloor.feeds.publisher import MarketPublisher
-from tickfloor.feeds.trade_join import TradeJoins
+from tickfloor.feeds.joining.trade_joins import TradeJoins
+from tickfloor.feeds.publishing.audit import Audit
+from tickfloor.feeds.publishing.publisher import MarketPublisher
 from tickfloor.feeds.venue import Control, Missing
+from tickfloor.feeds.venues.binance.adapter import BinanceAdapter
 
 
 class Asked:

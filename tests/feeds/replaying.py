@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.feeds.fakes import FakeBoard, FakeTape, catalogue
-from tickfloor.feeds.audit import Audit
-from tickfloor.feeds.binance.adapter import BinanceAdapter
-from tickfloor.feeds.capture import Capture
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.merge import merge
-from tickfloor.feeds.publisher import MarketPublisher
-from tickfloor.feeds.trade_join import TradeJoins
+from tickfloor.feeds.joining.trade_joins import TradeJoins
+from tickfloor.feeds.publishing.audit import Audit
+from tickfloor.feeds.publishing.publisher import MarketPublisher
+from tickfloor.feeds.recording.capture import Capture
+from tickfloor.feeds.replaying.merge import merge
 from tickfloor.feeds.venue import NoRepairs, Reader
+from tickfloor.feeds.venues.binance.adapter import BinanceAdapter
 
 
 class Replay:

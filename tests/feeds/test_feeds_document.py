@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from tickfloor.contracts.settings import VENUES, VenueSettings, is_venue
-from tickfloor.feeds import capture
-from tickfloor.feeds.capture_lines import KINDS, WRAPPED
+from tickfloor.feeds.recording import capture
+from tickfloor.feeds.recording.capture_lines import KINDS, WRAPPED
 from tickfloor.feeds.venue import Channel
 
 DOCS = Path(__file__).parents[2] / "docs"

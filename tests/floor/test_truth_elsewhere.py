@@ -11,7 +11,7 @@ from tests.floor.exchange import Exchange, on_exchange, until_true, venue_of
 from tickfloor.board.board_reader import BoardReader
 from tickfloor.board.row import Field
 from tickfloor.contracts.records import Quality
-from tickfloor.feeds.capture import Capture
+from tickfloor.feeds.recording.capture import Capture
 from tickfloor.simulator.settings import SimulatorSettings, Step
 from tickfloor.simulator.simulator import Simulator
 

@@ -7,7 +7,7 @@ import pytest
 from tests.feeds import recorded
 from tests.floor.exchange import Exchange, on_exchange, venue_of
 from tests.floor.test_truth import TOGETHER, VENUES, figures_of
-from tickfloor.feeds.capture import Capture
+from tickfloor.feeds.recording.capture import Capture
 from tickfloor.simulator.settings import SimulatorSettings
 from tickfloor.simulator.simulator import Simulator
 

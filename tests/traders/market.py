@@ -9,7 +9,7 @@ from tickfloor.board.board_writer import BoardWriter, create_board
 from tickfloor.board.segment import read_only
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.records import RECORD, Side
-from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.publishing.publisher import MarketPublisher
 
 START_NS = 1_699_919_400_000_000_000  # ten minutes before midnight
 MINUTE_NS = 60_000_000_000

@@ -47,7 +47,7 @@ TRADING = """
 import random, sys
 from tickfloor.board.board_writer import BoardWriter
 from tickfloor.contracts.instruments import Instrument
-from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.publishing.publisher import MarketPublisher
 class Tape:
     sequence = 0
     def append(self, *record):

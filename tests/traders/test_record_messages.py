@@ -11,7 +11,7 @@ from tests.board.conftest import RUN_ID, Tape, sequences
 from tickfloor.contracts.errors import TapeOverrunError, TickfloorError
 from tickfloor.contracts.record_messages import MAX_MESSAGE_BYTES
 from tickfloor.contracts.records import RECORD
-from tickfloor.feeds.record_sender import RecordSender
+from tickfloor.feeds.publishing.record_sender import RecordSender
 from tickfloor.supervisor import record_connection
 from tickfloor.supervisor.seats import Seats
 from tickfloor.traders.record_messages import MessageArrival, RecordMessages

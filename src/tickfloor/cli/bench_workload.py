@@ -14,7 +14,7 @@ from tickfloor.cli.rules import read_rules
 from tickfloor.contracts.errors import CaptureError
 from tickfloor.contracts.settings import CaptureSource
 from tickfloor.contracts.traders import TraderSpec
-from tickfloor.feeds.capture import Capture
+from tickfloor.feeds.recording.capture import Capture
 from tickfloor.floor import FloorPlan
 from tickfloor.simulator.offline import seeded_frames
 from tickfloor.simulator.settings import SimulatorSettings

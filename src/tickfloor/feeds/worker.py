@@ -1,7 +1,7 @@
 """The feed worker: the single writer of its tape and board."""
 
 from tickfloor.contracts.settings import CaptureSource, FeedSettings, WorkerSettings
-from tickfloor.feeds.replay_worker import ReplayWorker
+from tickfloor.feeds.replaying.worker import ReplayWorker
 from tickfloor.worker.runtime import Runtime, Worker
 
 
@@ -12,6 +12,6 @@ def make(runtime: Runtime, settings: WorkerSettings) -> Worker:
     if isinstance(source, CaptureSource):
         return ReplayWorker(runtime, settings, source)
     # Here, because whoever replays needs neither sockets nor their memory.
-    from tickfloor.feeds.live_worker import LiveWorker
+    from tickfloor.feeds.live.worker import LiveWorker
 
     return LiveWorker(runtime, settings, source)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, Protocol
 
-from tickfloor.feeds.merge import MergedFrame, merge
 from tickfloor.feeds.recording.recording import opened
+from tickfloor.feeds.replaying.merge import MergedFrame, merge
 from tickfloor.simulator.conditions import Conditions
 from tickfloor.simulator.errors import SimulatorError
 from tickfloor.simulator.face import Face
@@ -27,7 +27,7 @@ class RecordedFace(Face, Protocol):
         """Look at a line of the capture before anything is served.
 
         Args:
-            kind: ``F`` for a frame, ``H`` for an HTTP body; see :mod:`tickfloor.feeds.capture`.
+            kind: ``F`` for a frame, ``H`` for an HTTP body; see :mod:`tickfloor.feeds.recording.capture`.
 
         Raises:
             SimulatorError: it cannot be served.

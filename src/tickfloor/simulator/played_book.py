@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
-from tickfloor.feeds.decimals import plain
+from tickfloor.feeds.publishing.decimals import plain
 
 SHOWN_LEVELS: Final = 10
 

@@ -5,7 +5,7 @@ from decimal import Context, Decimal
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from tickfloor.feeds.decimals import plain
+from tickfloor.feeds.publishing.decimals import plain
 
 EXACT: Final = Context(prec=100)
 MINUTE_MS: Final = 60_000

@@ -3,7 +3,7 @@
 from tests.feeds.fakes import FakeBoard, FakeTape, catalogue
 from tickfloor.contracts.records import Kind, Quality
 from tickfloor.feeds.live.staleness import Staleness
-from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.publishing.publisher import MarketPublisher
 
 NOW = 1_700_000_000_000_000_000
 

@@ -12,16 +12,16 @@ from tests.feeds.live.venue import Client, FakeAdapter, FakeDialect, FakeVenue, 
 from tickfloor.contracts.feeds import ConnectionState
 from tickfloor.contracts.records import Kind, Quality
 from tickfloor.contracts.settings import VenueSettings
-from tickfloor.feeds.live.lines import UnknownConnectionError
+from tickfloor.feeds.joining.trade_joins import TradeJoins
+from tickfloor.feeds.live.choosing.universe import UnknownSymbolsError
+from tickfloor.feeds.live.connecting.lines import UnknownConnectionError
 from tickfloor.feeds.live.receive_clock import ReceiveClock
-from tickfloor.feeds.live.repair_queue import RepairQueue
-from tickfloor.feeds.live.repairs import LiveRepairs
-from tickfloor.feeds.live.rest import Answer
-from tickfloor.feeds.live.universe import UnknownSymbolsError
+from tickfloor.feeds.live.repairing.repair_queue import RepairQueue
+from tickfloor.feeds.live.repairing.repairs import LiveRepairs
+from tickfloor.feeds.live.repairing.rest import Answer
 from tickfloor.feeds.live.venue_feed import RECORDER_CLOSE_SECONDS, VenueFeed
-from tickfloor.feeds.live.watchdog import Patience
-from tickfloor.feeds.publisher import MarketPublisher
-from tickfloor.feeds.trade_join import TradeJoins
+from tickfloor.feeds.live.watching.watchdog import Patience
+from tickfloor.feeds.publishing.publisher import MarketPublisher
 from tickfloor.feeds.venue import BacklogTrade, StreamKey
 
 PATIENCE = Patience(trades=0.2, quotes=0.2, book=0.2, usual=1.0, late=0.1, look=0.02, witnesses=3)

@@ -25,9 +25,9 @@ from picows import (
 )
 
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.live.connection import Surroundings
+from tickfloor.feeds.live.connecting.connection import Surroundings
+from tickfloor.feeds.live.connecting.wire import Turn
 from tickfloor.feeds.live.receive_clock import ReceiveClock
-from tickfloor.feeds.live.wire import Turn
 from tickfloor.feeds.venue import (
     Acked,
     Channel,

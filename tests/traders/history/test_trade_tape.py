@@ -12,7 +12,7 @@ from tickfloor.board.board_layout import BoardLayout
 from tickfloor.board.board_writer import BoardWriter, create_board
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.records import RECORD, Kind
-from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.publishing.publisher import MarketPublisher
 from tickfloor.traders.history.trade_tape import Trade, TradeTape
 
 MINUTE_NS = 60_000_000_000

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from tickfloor.contracts.ports import LogPort
-from tickfloor.feeds.live.line import Line
+from tickfloor.feeds.live.connecting.line import Line
 from tickfloor.feeds.venue import StreamKey
 
 

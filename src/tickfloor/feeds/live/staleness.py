@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable
 
 from tickfloor.contracts.records import Quality
-from tickfloor.feeds.instrument_writer import InstrumentWriter
+from tickfloor.feeds.publishing.instrument_writer import InstrumentWriter
 
 
 class Staleness:

@@ -10,26 +10,26 @@ from typing import Final
 from tickfloor.contracts.feeds import VenueReport
 from tickfloor.contracts.ports import LogPort
 from tickfloor.contracts.settings import VenueSettings
-from tickfloor.feeds.audit import Audit
-from tickfloor.feeds.live.connection import Surroundings
+from tickfloor.feeds.joining.trade_joins import TradeJoins
+from tickfloor.feeds.live.choosing.listing import Choice, Listing
+from tickfloor.feeds.live.connecting.connection import Surroundings
+from tickfloor.feeds.live.connecting.lines import Lines, UnknownConnectionError
+from tickfloor.feeds.live.connecting.wire import Turn
 from tickfloor.feeds.live.failure import first_of
-from tickfloor.feeds.live.lines import Lines, UnknownConnectionError
-from tickfloor.feeds.live.listing import Choice, Listing
 from tickfloor.feeds.live.news import News
 from tickfloor.feeds.live.receive_clock import ReceiveClock
-from tickfloor.feeds.live.repair_queue import RepairQueue
-from tickfloor.feeds.live.repairs import LiveRepairs
-from tickfloor.feeds.live.rerouting import Rerouting
-from tickfloor.feeds.live.rest import RestClient
+from tickfloor.feeds.live.repairing.repair_queue import RepairQueue
+from tickfloor.feeds.live.repairing.repairs import LiveRepairs
+from tickfloor.feeds.live.repairing.rest import RestClient
 from tickfloor.feeds.live.staleness import Staleness
 from tickfloor.feeds.live.venue_report import repair_report, venue_report
-from tickfloor.feeds.live.watchdog import Patience
-from tickfloor.feeds.live.wire import Turn
-from tickfloor.feeds.publisher import MarketPublisher
+from tickfloor.feeds.live.watching.rerouting import Rerouting
+from tickfloor.feeds.live.watching.watchdog import Patience
+from tickfloor.feeds.publishing.audit import Audit
+from tickfloor.feeds.publishing.publisher import MarketPublisher
 from tickfloor.feeds.recording.recorder import Recorder
-from tickfloor.feeds.trade_join import TradeJoins
 from tickfloor.feeds.venue import Adapter, Channel, Dialect, NoRepairs, Repairs, StreamKey
-from tickfloor.feeds.venues import adapter_of, dialect_of
+from tickfloor.feeds.venues.table import adapter_of, dialect_of
 from tickfloor.worker.token_bucket import TokenBucket
 
 TICK_SECONDS: Final = 0.05

@@ -5,9 +5,9 @@ from typing import Final
 
 from tickfloor.contracts.feeds import ConnectionReport, RepairReport, VenueReport
 from tickfloor.contracts.records import Quality
-from tickfloor.feeds.live.repair_queue import RepairQueue
-from tickfloor.feeds.publisher import MarketPublisher
-from tickfloor.feeds.trade_join import TradeJoins
+from tickfloor.feeds.joining.trade_joins import TradeJoins
+from tickfloor.feeds.live.repairing.repair_queue import RepairQueue
+from tickfloor.feeds.publishing.publisher import MarketPublisher
 
 NS_PER_MS: Final = 1e6
 HELD: Final = "the venue asked for a pause"

@@ -8,7 +8,7 @@ import msgspec
 
 import tickfloor
 from tickfloor.contracts.errors import CaptureError
-from tickfloor.feeds.capture import VENUES
+from tickfloor.feeds.recording.capture import VENUES
 from tickfloor.feeds.recording.frame_file import FrameFile, Opener, recovered
 from tickfloor.feeds.recording.index import (
     FILE_SUFFIX,

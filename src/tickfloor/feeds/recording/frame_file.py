@@ -9,7 +9,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Final
 
-from tickfloor.feeds.capture_lines import text_of
+from tickfloor.feeds.recording.capture_lines import text_of
 from tickfloor.feeds.recording.index import FileEntry
 from tickfloor.feeds.recording.scan import scan
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from tickfloor.feeds.capture_lines import MAX_PAYLOAD_BYTES, frame_line, start_of_line
+from tickfloor.feeds.recording.capture_lines import MAX_PAYLOAD_BYTES, frame_line, start_of_line
 from tickfloor.feeds.recording.folder_lock import RecordingError, locked
 from tickfloor.feeds.recording.folder_writer import FolderWriter
 from tickfloor.feeds.recording.frame_file import Opener, open_new

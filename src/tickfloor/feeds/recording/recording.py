@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from tickfloor.contracts.errors import CaptureError
-from tickfloor.feeds.capture import Capture, CapturedFrame, Problem
+from tickfloor.feeds.recording.capture import Capture, CapturedFrame, Problem
 from tickfloor.feeds.recording.index import (
     FILE_SUFFIX,
     INDEX_NAME,

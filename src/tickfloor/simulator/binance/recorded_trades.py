@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tickfloor.feeds.decimals import plain
+from tickfloor.feeds.publishing.decimals import plain
 
 EXACT: Final = Context(prec=100)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from tickfloor.feeds.decimals import plain
+from tickfloor.feeds.publishing.decimals import plain
 from tickfloor.simulator.coinbase.frames import TickerItem
 from tickfloor.simulator.played_trades import PlayedTrade
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tickfloor.feeds.rfc3339 import time_ns
+from tickfloor.feeds.venues.rfc3339 import time_ns
 from tickfloor.simulator.played_book import PlayedBook, Written
 from tickfloor.simulator.played_trades import PlayedTrade
 

@@ -1,0 +1,1 @@
+"""Trades put in order by their ids: nothing twice, and what is missing is asked for."""

@@ -1,0 +1,276 @@
+"""One of ccxt's exchanges, live: its instruments are chosen, its streams waited for, watched and asked for anew."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from tickfloor.contracts.feeds import RepairReport, VenueReport
+from tickfloor.contracts.ports import LogPort
+from tickfloor.contracts.settings import CCXT, VenueSettings
+from tickfloor.feeds.joining.trade_joins import TradeJoins
+from tickfloor.feeds.live.ccxt_venue.adapter import CcxtAdapter
+from tickfloor.feeds.live.ccxt_venue.choice import Choice
+from tickfloor.feeds.live.ccxt_venue.errors import NotRecordableError
+from tickfloor.feeds.live.ccxt_venue.exchange import Exchange, drop_connections, made
+from tickfloor.feeds.live.ccxt_venue.markets import Market
+from tickfloor.feeds.live.ccxt_venue.silence import Patience, Silence
+from tickfloor.feeds.live.ccxt_venue.streams import Group, Way, groups, ways
+from tickfloor.feeds.live.ccxt_venue.watch import Take, Watch
+from tickfloor.feeds.live.connecting.lines import UnknownConnectionError
+from tickfloor.feeds.live.connecting.wire import Turn
+from tickfloor.feeds.live.failure import first_of
+from tickfloor.feeds.live.receive_clock import ReceiveClock
+from tickfloor.feeds.live.staleness import Staleness
+from tickfloor.feeds.live.venue_report import venue_report
+from tickfloor.feeds.publishing.audit import Audit
+from tickfloor.feeds.publishing.publisher import MarketPublisher
+from tickfloor.feeds.venue import Channel, NoRepairs
+
+TICK_SECONDS: Final = 0.05
+REFRESH_SECONDS: Final = 3600.0
+CLOSE_SECONDS: Final = 0.8
+
+
+class DroppedError(ConnectionError):
+    """A connection of ccxt's was closed by us."""
+
+
+class CcxtFeed:
+    """Runs one ccxt exchange on the event loop that it is started in.
+
+    Slower than a venue of our own: ccxt decodes every message into dictionaries, and what is known of a stream begins
+    where ccxt returns it. Nothing is repaired by REST. Whether trades were lost is seen where their ids are numbers
+    that follow each other (:mod:`~tickfloor.feeds.live.ccxt_venue.trades`); otherwise trades of the time in which a
+    stream was down are missing without a mark, and only ``stale`` has said so.
+
+    Instruments are called as ccxt calls them, ``BTC/USDT`` or ``BTC/USDT:USDT``.
+
+    Attributes:
+        adapter: publishes what ccxt returns.
+    """
+
+    def __init__(
+        self,
+        settings: VenueSettings,
+        *,
+        exchange: Exchange,
+        publisher: MarketPublisher,
+        clock: ReceiveClock,
+        on_flush: Callable[[], None],
+        log: LogPort,
+        audit: Audit | None = None,
+        refusals: tuple[type[Exception], ...] = (),
+        patience: Patience | None = None,
+        refresh_seconds: float = REFRESH_SECONDS,
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            on_flush: shows what was published; called at the end of each turn of the loop that brought something.
+            refusals: errors of the exchange after which asking again is no use.
+            patience: how long streams may be silent; None: as long as usual.
+            refresh_seconds: from one look at what is traded to the next.
+        """
+        self._settings = settings
+        self._exchange = exchange
+        self._publisher = publisher
+        self._clock = clock
+        self._on_flush = on_flush
+        self._log = log
+        self._refusals = refusals
+        self._patience = (patience or Patience()).scaled(settings.patience)
+        self._refresh_seconds = refresh_seconds
+        self._joins = TradeJoins(NoRepairs(), hold_ns=0, audit=audit)
+        self.adapter = CcxtAdapter(settings.venue, publisher, joins=self._joins, audit=audit)
+        self._takes: Mapping[Channel, Take] = {
+            Channel.TRADES: self.adapter.trades,
+            Channel.QUOTES: self.adapter.quote,
+            Channel.BOOK: self.adapter.book,
+            Channel.TICKERS: self.adapter.statistics,
+        }
+        self._staleness = Staleness(publisher.known)
+        self._watches: dict[Watch, asyncio.Task[None]] = {}
+        self._earlier_frames = 0
+        self._turn: Turn | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @classmethod
+    def of(
+        cls,
+        settings: VenueSettings,
+        *,
+        publisher: MarketPublisher,
+        audit: Audit | None,
+        clock: ReceiveClock,
+        record: Path | None,
+        on_flush: Callable[[], None],
+        log: LogPort,
+    ) -> "CcxtFeed":
+        """Return the feed of a venue such as ``ccxt-okx``.
+
+        Raises:
+            NotRecordableError: ``record`` names a folder.
+            CcxtMissingError: ccxt is not installed.
+            UnknownExchangeError: ccxt streams no such exchange.
+        """
+        if record is not None:
+            raise NotRecordableError(settings.venue)
+        exchange, refusals = made(settings)
+        return cls(
+            settings, exchange=exchange, publisher=publisher, clock=clock, on_flush=on_flush, log=log, audit=audit,
+            refusals=refusals,
+        )  # fmt: skip
+
+    @property
+    def frames(self) -> int:
+        """Calls of ccxt that have returned something so far."""
+        return self._earlier_frames + sum(watch.frames for watch in self._watches)
+
+    @property
+    def malformed(self) -> int:
+        """Trades, quotes, books and tickers that could not be used."""
+        return self.adapter.malformed
+
+    async def run(self) -> None:
+        """Live, until :meth:`close` or until cancelled.
+
+        Raises:
+            ConfigError: the exchange has nothing of what is asked for.
+            Exception: something failed that is a fault of ours; a group of them if several did.
+        """
+        self._work = asyncio.create_task(self._run(), name=f"feed-{self._settings.venue}")
+        try:
+            await self._work
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+        except BaseExceptionGroup as group:
+            raise first_of(group) from group
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._work is not None and not self._work.done():
+            self._work.cancel()
+            await asyncio.wait({self._work}, timeout=CLOSE_SECONDS)
+        await self._exchange.close()
+
+    def reconnect(self, connection: str = "") -> tuple[str, ...]:
+        """Make all connections anew and return the names of what they carry.
+
+        ccxt decides which streams share a connection, so none can be replaced alone; and the old ones are closed
+        first: meanwhile the instruments are stale.
+
+        Raises:
+            UnknownConnectionError: there is none of that name.
+        """
+        names = tuple(watch.group.name for watch in self._watches)
+        if connection and connection not in names:
+            known = f"; there are {', '.join(names)}" if names else ""
+            raise UnknownConnectionError(f"there is no connection {connection!r}{known}")
+        if names and self._tasks is not None:
+            self._tasks.create_task(self._drop("asked to reconnect"), name="reconnecting")
+        return names
+
+    def report(self) -> VenueReport:
+        """Return how the venue stands; its route says that it is a slower one."""
+        name = self._settings.venue.removeprefix(CCXT)
+        return venue_report(
+            self._settings.venue,
+            publisher=self._publisher,
+            joins=self._joins,
+            repairs=_NO_REPAIRS,
+            connections=tuple(watch.report(name) for watch in self._watches),
+            left_out=self.adapter.left_out(),
+        )
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what could not be had or read, in words."""
+        found = [f"{watch.group.name} refused: {watch.refused}" for watch in self._watches if watch.refused]
+        if self.malformed:
+            found.append(f"{self.malformed} items could not be used, the newest: {self.adapter.newest_problem}")
+        return tuple(found)
+
+    async def _run(self) -> None:
+        ways_of = ways(self._settings, self._exchange.has)
+        lacking = [stream for stream in self._settings.streams if Channel(stream) not in ways_of]
+        if lacking:
+            self._log.warning("the venue lacks streams", venue=self._settings.venue, streams=", ".join(lacking))
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            turn = self._turn = Turn(self._on_flush)
+            tasks.create_task(turn.failure(), name="publishing")
+            tasks.create_task(self._tick_for_ever(turn), name="ticks")
+            choice = Choice(self._settings, exchange=self._exchange, describe=self.adapter.describe, log=self._log)
+            markets = await choice.first()
+            self._start(ways_of, markets)
+            tasks.create_task(self._silence().run(), name="silence")
+            while True:
+                await asyncio.sleep(self._refresh_seconds)
+                before, markets = markets, await choice.again(markets)
+                if _symbols(markets) != _symbols(before):
+                    await self._start_anew(ways_of, markets)
+
+    def _start(self, ways_of: Mapping[Channel, Way], markets: tuple[Market, ...]) -> None:
+        assert self._tasks is not None
+        for group in groups(ways_of, markets):
+            watch = self._watch(group)
+            self._watches[watch] = self._tasks.create_task(watch.run(), name=group.name)
+
+    def _watch(self, group: Group) -> Watch:
+        return Watch(
+            group, exchange=self._exchange, takes=self._takes, staleness=self._staleness, now=self._clock.now,
+            on_news=self._on_news, refusals=self._refusals, log=self._log,
+        )  # fmt: skip
+
+    async def _start_anew(self, ways_of: Mapping[Channel, Way], markets: tuple[Market, ...]) -> None:
+        """Ask for everything anew: groups have changed, and ccxt cannot end streams of every exchange."""
+        now = self._clock.now()
+        self._earlier_frames = self.frames
+        for watch, task in self._watches.items():
+            task.cancel()
+            self._staleness.remove(watch.group.symbols, watch.group.name, now)
+        await asyncio.gather(*self._watches.values(), return_exceptions=True)
+        self._watches.clear()
+        await self._drop("other instruments are chosen")
+        self._start(ways_of, markets)
+
+    async def _drop(self, reason: str) -> None:
+        self._log.warning("connections dropped", venue=self._settings.venue, reason=reason)
+        await drop_connections(self._exchange, DroppedError(reason))
+
+    def _silence(self) -> Silence:
+        return Silence(
+            self._exchange, watches=lambda: tuple(self._watches), heard=self.adapter.heard,
+            newest_trade_ns=self.adapter.newest_trade_ns, drop=self._drop, now=self._clock.now, log=self._log,
+            patience=self._patience,
+        )  # fmt: skip
+
+    def _on_news(self) -> None:
+        if self._turn is not None and not self._turn.due:
+            self._turn.begin()
+
+    async def _tick_for_ever(self, turn: Turn) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._clock.adjust()
+            now = self._clock.now()
+            self._publisher.tick(now)
+            self._joins.tick(now)
+            self._staleness.catch_up(now)
+            if not turn.due:
+                turn.begin()
+
+
+_NO_REPAIRS: Final = RepairReport(
+    waiting=0, in_flight=0, answered=0, failed=0, used_weight=0, weight_limit=0, held_seconds=0.0, held_reason=""
+)
+
+
+def _symbols(markets: Iterable[Market]) -> set[str]:
+    return {market.traded.symbol for market in markets}

@@ -1,0 +1,1 @@
+"""Which instruments are wanted of those that are traded."""

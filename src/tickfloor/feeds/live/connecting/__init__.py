@@ -1,0 +1,1 @@
+"""Sockets to a venue: opened, subscribed, shared out, rotated and lost."""

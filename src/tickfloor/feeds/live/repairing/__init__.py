@@ -1,0 +1,1 @@
+"""What was missed, asked for again within the venue's limits."""

@@ -1,0 +1,1 @@
+"""Streams that are accepted and silent, found and asked for elsewhere."""

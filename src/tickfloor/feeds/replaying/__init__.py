@@ -1,0 +1,1 @@
+"""Recorded frames, given again at their pace or as fast as they are taken."""

@@ -1,0 +1,151 @@
+"""Keeps books whole by their checksums, and chooses whose is published while two connections bring the same one.
+
+Kraken numbers no book events, so two streams of one book cannot be mixed: each connection keeps a copy of its own
+from its own snapshot. Every message has the venue's time: the copy that is further on is the one to publish.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tickfloor.feeds.publishing.instrument_writer import InstrumentWriter
+from tickfloor.feeds.publishing.publisher import MarketPublisher
+from tickfloor.feeds.venue import StreamKey
+from tickfloor.feeds.venues.kraken.checksum_book import ChecksumBook, WrittenLevel, written
+from tickfloor.feeds.venues.kraken.frames import BookEvent
+from tickfloor.feeds.venues.kraken.state_time import state_time
+
+DEPTHS: Final = (10, 25, 100, 500, 1000)
+FIRST_RETRY_NS: Final = 5_000_000_000
+LAST_RETRY_NS: Final = 60_000_000_000
+
+
+class CheckedEvent:
+    """One book message in which nothing can be refused any more."""
+
+    __slots__ = ("asks", "bids", "checksum", "snapshot", "symbol", "ts_event")
+
+    def __init__(self, event: BookEvent, publisher: MarketPublisher, recv_ns: int, *, snapshot: bool) -> None:
+        """Read a message; nothing is changed.
+
+        Raises:
+            FrameError: a number is none, or the time cannot be.
+        """
+        self.symbol = event.symbol
+        self.snapshot = snapshot
+        self.bids: Sequence[WrittenLevel] = written(event.bids) if event.bids else ()
+        self.asks: Sequence[WrittenLevel] = written(event.asks) if event.asks else ()
+        self.checksum = event.checksum
+        self.ts_event = state_time(event.timestamp, publisher, recv_ns)
+
+
+class PublishedBook:
+    """The book of one instrument, as far as others see it.
+
+    Attributes:
+        leader: whose book was published last; None while none is whole.
+        newest_ns: venue time of what was published last, ns UTC; 0 before the first.
+        updates: how often it was published; there is no other number to tell books apart by.
+        mismatches: times a copy did not have the venue's checksum.
+    """
+
+    __slots__ = ("_writer", "leader", "mismatches", "newest_ns", "updates")
+
+    def __init__(self, writer: InstrumentWriter) -> None:
+        self._writer = writer
+        self.leader: BookCopy | None = None
+        self.newest_ns = 0
+        self.updates = 0
+        self.mismatches = 0
+
+    def publish(self, copy: "BookCopy", event: CheckedEvent, recv_ns: int) -> None:
+        """Publish a whole copy, unless what was published is further on."""
+        ts_event = event.ts_event
+        if self.leader is not copy and self.leader is not None:
+            behind = ts_event < self.newest_ns if event.snapshot else ts_event <= self.newest_ns
+            if behind:
+                return
+        self.leader = copy
+        if ts_event > self.newest_ns:
+            self.newest_ns = ts_event
+        self.updates += 1
+        self._writer.book(ts_event, recv_ns, copy.book, self.updates)
+
+    def distrust(self, copy: "BookCopy", event: CheckedEvent, recv_ns: int) -> None:
+        """Note that a copy is wrong; if it was the published one, there is a gap until another is."""
+        self.mismatches += 1
+        if self.leader is None or self.leader is copy:
+            self.leader = None
+            self._writer.book_gap(event.ts_event, recv_ns)
+
+
+class BookCopy:
+    """One connection's copy of a book.
+
+    Attributes:
+        book: the copy; empty while not trusted.
+        key: its stream.
+        trusted: it had the venue's checksum after every message since a snapshot.
+    """
+
+    __slots__ = ("_depth", "_published", "_retry_at_ns", "_retry_ns", "book", "key", "trusted")
+
+    def __init__(self, published: PublishedBook, key: StreamKey, depth: int | None) -> None:
+        """Wait for a snapshot.
+
+        Args:
+            depth: what was subscribed to; None: nobody said, the snapshot tells.
+        """
+        self.key = key
+        self._published = published
+        self._depth = depth
+        self._retry_at_ns = 0
+        self._retry_ns = FIRST_RETRY_NS
+        self.book = ChecksumBook(depth or DEPTHS[-1])
+        self.trusted = False
+
+    def take(self, event: CheckedEvent, recv_ns: int) -> bool:  # hot path: most of what Kraken sends
+        """Take in a message; messages without a snapshot before them are left out.
+
+        Returns:
+            Whether a new snapshot is to be asked for: at once when the book is found wrong, then now and then
+            until there is one.
+        """
+        book = self.book
+        if event.snapshot:
+            self._begin(event)
+        elif self.trusted:
+            book.update(event.bids, event.asks)
+        else:
+            return self._retries(recv_ns)
+        if book.checksum() == event.checksum:
+            self.trusted = True
+            if not event.snapshot:
+                self._retry_ns = FIRST_RETRY_NS
+            self._published.publish(self, event, recv_ns)
+            return False
+        self.trusted = False
+        book.clear()
+        self._published.distrust(self, event, recv_ns)
+        return self._retries(recv_ns)
+
+    def end(self) -> None:
+        """Wait for a snapshot; the book stays as it is, since it may be the one that others see."""
+        self.trusted = False
+
+    def limit(self, depth: int) -> None:
+        """Take the depth that the venue has confirmed."""
+        self._depth = self.book.depth = depth
+
+    def _begin(self, event: CheckedEvent) -> None:
+        """Start over from a snapshot."""
+        if self._depth is None:
+            levels = max(len(event.bids), len(event.asks))
+            self.book.depth = next((depth for depth in DEPTHS if depth >= levels), levels)
+        self.book.begin(event.bids, event.asks)
+
+    def _retries(self, recv_ns: int) -> bool:
+        if recv_ns < self._retry_at_ns:
+            return False
+        self._retry_at_ns = recv_ns + self._retry_ns
+        self._retry_ns = min(2 * self._retry_ns, LAST_RETRY_NS)
+        return True
