@@ -70,8 +70,9 @@ class FakeBoard:
         assert len(row) == ROW_WORDS
         self.rows[instrument] = list(row)
 
-    def mark_bars_ahead(self, instrument: int) -> None:
-        assert instrument in self.rows or instrument >= 0
+    def mark_bars_ahead(self, instrument: int, sequence: int) -> None:
+        assert instrument in self.instruments
+        assert sequence >= 0
 
     def append_bar(self, instrument: int, interval: Interval, bar: Bar) -> int:
         bars = self.closed[instrument, interval]

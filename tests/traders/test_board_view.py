@@ -178,14 +178,14 @@ class Clock:
 
 def test_an_instrument_whose_bars_are_ahead_of_its_row_is_left_out(board):
     _, writer, reader = board
-    writer.mark_bars_ahead(0)
+    writer.mark_bars_ahead(0, 8)
     assert views_of(reader, Clock()) == ({}, [0])
 
 
 def test_the_end_of_a_batch_is_waited_for(board):
     _, writer, reader = board
     row = [7, 0, 0, *[1.0] * (ROW_WORDS - 5), 0.0, 1.0]
-    writer.mark_bars_ahead(0)
+    writer.mark_bars_ahead(0, 8)
     writer.append_bar(0, Interval.M1, bar(DEPTH * Interval.M1.ms, close=9.0))
     clock = Clock(lambda: None, lambda: writer.write_row(0, row))
     views, unsettled = views_of(reader, clock)
@@ -222,7 +222,7 @@ def test_a_batch_at_any_moment_of_a_look_is_contained_whole_or_not_at_all(board,
     late[Field.LATE_TRADES] = 2.0
 
     def begin():
-        writer.mark_bars_ahead(0)
+        writer.mark_bars_ahead(0, 8)
         writer.rewrite_bars(0, Interval.M5, 3, [bar(1, close=55.0), *writer.read_tail(0, Interval.M5, DEPTH - 4)])
         if closes:
             writer.append_bar(0, Interval.M1, bar(DEPTH * Interval.M1.ms, close=9.0))

@@ -21,7 +21,7 @@ from tickfloor.board.board_layout import (
     BoardLayout,
     layout_of,
 )
-from tickfloor.board.row import ROW, Field
+from tickfloor.board.row import ROW, Field, empty_row
 from tickfloor.board.two_slot import TwoSlotWriter
 from tickfloor.contracts.bars import BAR_WORDS, Bar
 from tickfloor.contracts.errors import BoardFullError, LayoutMismatchError
@@ -119,12 +119,22 @@ class BoardWriter:
         self._update_count += 1
         self._updates.store(self._update_count)
 
-    def mark_bars_ahead(self, instrument: int) -> None:
+    def mark_bars_ahead(self, instrument: int, sequence: int) -> None:
         """Say on the published row that bars will be newer than it, until the row is written.
 
-        A reader of row and bars looks at the mark before and after, and reads again if it is set.
+        A reader of row and bars looks at the mark before and after, and reads again if it is set. A successor learns
+        from it how far the tape goes.
+
+        Args:
+            sequence: of the next record; all before it are whole on the tape.
         """
-        self._rows[instrument].set_word(Field.BARS_AHEAD, 1.0)
+        row = self._rows[instrument]
+        if row.version:
+            row.set_word(Field.BARS_AHEAD, sequence + 1.0)
+        else:
+            first = empty_row()
+            first[Field.BARS_AHEAD] = sequence + 1.0
+            self.write_row(instrument, first)
 
     def write_book(
         self,

@@ -67,9 +67,9 @@ class CatchUpBoard:
         """As :meth:`BoardWriter.write_row`."""
         self._board.write_row(instrument, row)
 
-    def mark_bars_ahead(self, instrument: int, /) -> None:
+    def mark_bars_ahead(self, instrument: int, sequence: int, /) -> None:
         """As :meth:`BoardWriter.mark_bars_ahead`."""
-        self._board.mark_bars_ahead(instrument)
+        self._board.mark_bars_ahead(instrument, sequence)
 
     def write_book(
         self,

@@ -47,7 +47,8 @@ class Field(IntEnum):
     LAST_US = 30
     """venue time of LAST, microseconds UTC; 0 before the first trade. A trade that is older leaves LAST alone."""
     BARS_AHEAD = 31
-    """1 while bars on the board are newer than this row, until the row follows at the end of the batch; else 0"""
+    """0; else bars on the board are newer than this row, until it follows at the end of the batch, and every record
+    before this tape sequence less 1 is whole on the tape, published or not"""
     TRADE_ID = 32
     """the venue's id of the newest trade; -1 before the first"""
 

@@ -1,5 +1,6 @@
 """A live feed's successor goes on from the board and tape that a dead feed left, wherever death came."""
 
+import itertools
 import os
 
 import pytest
@@ -13,6 +14,7 @@ from tickfloor.board.board_reader import BoardReader
 from tickfloor.board.board_writer import BoardWriter, create_board
 from tickfloor.board.row import Field
 from tickfloor.board.tape_writer import TapeWriter, create_tape
+from tickfloor.contracts.bars import BarField
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import RECORD, Kind, Side
 from tickfloor.feeds.publishing.publisher import MarketPublisher
@@ -79,7 +81,7 @@ class Shared:
         unsure = set() if legacy is None else {each.symbol for each in legacy.unsure}
         try:
             if legacy is not None:
-                legacy.hand_over(board, lambda venue: publisher)
+                legacy.hand_over(lambda venue: publisher)
         except DiedError:
             publisher = None
         return tape, publisher, unsure
@@ -130,7 +132,15 @@ def play(publisher, trades, every: int) -> None:
     publisher.flush()
 
 
-@settings(max_examples=150, deadline=None)
+def starts(bars):
+    """Return the starts of closed and forming bars, and make sure that none holds trades of another's time."""
+    found = [*bars.closed, *([bars.forming] if bars.forming else [])]
+    for bar, after in itertools.pairwise(found):
+        assert bar[BarField.LAST_MS] < after[BarField.START_MS] <= after[BarField.FIRST_MS]
+    return [bar[BarField.START_MS] for bar in bars.closed], bars.forming and bars.forming[BarField.START_MS]
+
+
+@settings(max_examples=200, deadline=None)
 @given(trades=TRADES, every=st.integers(1, 9), deaths=st.lists(st.integers(1, 120), max_size=3))
 def test_every_trade_is_on_the_tape_once_and_the_board_is_as_if_nobody_had_died(trades, every, deaths):
     disturbed, calm = Shared(), Shared()
@@ -154,11 +164,12 @@ def test_every_trade_is_on_the_tape_once_and_the_board_is_as_if_nobody_had_died(
         for number in range(other.count()):
             row, expected = one.row(number), other.row(number)
             assert [repr(row[field]) for field in SAME] == [repr(expected[field]) for field in SAME]
-            if one.instrument(number).symbol in unsure:
-                continue
             for interval in Interval:
                 bars, wanted = one.bars(number, interval, 20), other.bars(number, interval, 20)
-                assert (bars.closed, bars.forming) == (wanted.closed, wanted.forming)
+                if one.instrument(number).symbol not in unsure:
+                    assert (bars.closed, bars.forming) == (wanted.closed, wanted.forming)
+                # Counts of the moment of death may be unsure; which bars there are is not.
+                assert starts(bars) == starts(wanted)
         one.close()
         other.close()
     finally:

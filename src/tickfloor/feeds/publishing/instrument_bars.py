@@ -1,10 +1,12 @@
 """One instrument's bars and day range: how they begin, close and are revised.
 
+The board learns of bars at the end of a batch, together with the row; only a late trade revises closed bars at once.
+
 Adding a trade to the forming minute is not here but in
 :class:`~tickfloor.feeds.publishing.instrument_writer.InstrumentWriter`, whose hot path it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from tickfloor.board.row import Field
@@ -40,7 +42,8 @@ class InstrumentBars:
     """
 
     __slots__ = (
-        "_board", "_day", "_day_first_ms", "_number", "_row", "_slots", "end_ns", "forming", "lost_revisions",
+        "_board", "_closed", "_day", "_day_first_ms", "_number", "_row", "_slots", "end_ns", "forming",
+        "lost_revisions",
     )  # fmt: skip
 
     def __init__(self, board: BoardPort, number: int, row: list[float], slots: int) -> None:
@@ -50,16 +53,20 @@ class InstrumentBars:
         self._row = row
         self._day = -1
         self._day_first_ms = 0
+        self._closed: list[tuple[Interval, Bar]] = []
+        """bars that the board has not been given yet"""
         self.forming = FormingBars()
         self.end_ns = NEVER_NS
         self.lost_revisions = 0
 
-    def restore(self, forming: FormingBars, last_ms: int) -> None:
+    def restore(self, forming: FormingBars, closed: Sequence[tuple[Interval, Bar]], last_ms: int) -> None:
         """Go on with what was forming.
 
         Args:
+            closed: bars that have closed and are not on the board, in that order.
             last_ms: venue time of the newest trade, ms UTC; 0 for none. Its day's range is on the row.
         """
+        self._closed += closed
         self.forming.minute, self.forming.closed_part = forming.minute, forming.closed_part
         if last_ms:
             self._day = last_ms * 1_000_000 // DAY_NS
@@ -77,26 +84,30 @@ class InstrumentBars:
         """Close every bar that ends at or before ``boundary_ns``, shortest interval first."""
         forming, boundary_ms = self.forming, boundary_ns // 1_000_000
         due = [(end_ms, interval) for end_ms, interval in forming.ends() if end_ms <= boundary_ms]
-        if due:
-            self._board.mark_bars_ahead(self._number)
         for count, (end_ms, interval) in enumerate(due, 1):
             bar = forming.close(interval)
-            slot = self._board.append_bar(self._number, interval, bar)
+            waiting = sum(each is interval for each, _ in self._closed)
+            slot = (self._board.closed_bars(self._number, interval) + waiting) % self._slots
+            self._closed.append((interval, bar))
             # Bars that end together are one event; what ends later must not be seen by what ended before.
             more = count < len(due) and due[count][0] == end_ms
             yield ClosedBar(interval, end_ms * 1_000_000, slot, bar, more)
         self._note_end()
 
     def add_late_trade(
-        self, ts_event: int, ts_ms: int, price: float, qty: float, bought: bool, minute_start_ns: int
+        self, ts_event: int, ts_ms: int, price: float, qty: float, bought: bool, minute_start_ns: int, sequence: int
     ) -> list[ClosedBar]:
         """Add a trade of a minute that has closed: to the bars still forming, and to the closed ones.
+
+        Args:
+            sequence: the tape's, of the next record.
 
         Returns:
             The closed bars that it changed, shortest interval first.
         """
         revised = []
-        self._board.mark_bars_ahead(self._number)
+        self._board.mark_bars_ahead(self._number, sequence)
+        self._write_closed()
         for interval in Interval:
             end_ns = ts_event - ts_event % interval.ns + interval.ns
             if end_ns > minute_start_ns:
@@ -128,14 +139,24 @@ class InstrumentBars:
                 self._day_first_ms = ts_ms
                 row[DAY_OPEN] = price
 
-    def write_minute(self) -> None:
-        """Write the forming minute to the board."""
-        self._board.write_forming(self._number, Interval.M1, self.forming.minute)
+    def write(self, sequence: int, *, longer: bool) -> None:
+        """Write to the board what closed, the forming minute and, if asked, the closed parts of longer bars.
 
-    def write_longer(self) -> None:
-        """Write the closed parts of the longer forming bars to the board."""
-        for interval in LONGER:
-            self._board.write_forming(self._number, interval, self.forming.closed_part[interval])
+        Args:
+            sequence: the tape's, of the next record.
+        """
+        board, number, forming = self._board, self._number, self.forming
+        board.mark_bars_ahead(number, sequence)
+        self._write_closed()
+        board.write_forming(number, Interval.M1, forming.minute)
+        if longer:
+            for interval in LONGER:
+                board.write_forming(number, interval, forming.closed_part[interval])
+
+    def _write_closed(self) -> None:
+        for interval, bar in self._closed:
+            self._board.append_bar(self._number, interval, bar)
+        self._closed.clear()
 
     def _note_end(self) -> None:
         ends = self.forming.ends()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from tickfloor.board.row import Field, empty_row
-from tickfloor.contracts.bars import BarField
+from tickfloor.contracts.bars import Bar, BarField
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Flag, Kind, Quality, Side, StatsPart
@@ -160,13 +160,17 @@ class InstrumentWriter:
         self._book_bids_asks: OrderBook | None = None
         self._dirty = 0
 
-    def restore(self, row: Sequence[float], forming: FormingBars) -> None:
-        """Go on from a predecessor's row and forming bars; the book begins anew."""
+    def restore(self, row: Sequence[float], forming: FormingBars, closed: Sequence[tuple[Interval, Bar]] = ()) -> None:
+        """Go on from a predecessor's row and bars; the book begins anew.
+
+        Args:
+            closed: bars that have closed and are not on the board, in that order.
+        """
         self.row[:] = row
         self.row[Field.BARS_AHEAD] = 0.0
         self.row[Field.QUALITY] = float(Quality.UNKNOWN)
         self.expected_id = int(row[TRADE_ID]) + 1 or -1
-        self._bars.restore(forming, int(row[LAST_US]) // 1000)
+        self._bars.restore(forming, closed, int(row[LAST_US]) // 1000)
         self._mark(DIRTY_ROW | DIRTY_MINUTE | DIRTY_LONGER)
 
     @property
@@ -436,11 +440,7 @@ class InstrumentWriter:
         dirty, board, number = self._dirty, self._publisher.board, self._id
         self._dirty = 0
         if dirty & (DIRTY_MINUTE | DIRTY_LONGER):
-            board.mark_bars_ahead(number)
-        if dirty & DIRTY_MINUTE:
-            self._bars.write_minute()
-        if dirty & DIRTY_LONGER:
-            self._bars.write_longer()
+            self._bars.write(self._tape.sequence, longer=dirty & DIRTY_LONGER > 0)
         if dirty & DIRTY_BOOK and self._book_bids_asks is not None:
             board.write_book(number, self._book_update_id, *self._book_bids_asks.top(BOOK_LEVELS))
         self.row[TRADE_ID] = self.expected_id - 1 if self.expected_id >= 0 else -1
@@ -467,7 +467,9 @@ class InstrumentWriter:
         row[LATE_TRADES] += 1.0
         if ts_event // 1_000 >= row[LAST_US]:
             row[LAST], row[LAST_QTY], row[LAST_SIDE], row[LAST_US] = price, qty, side, ts_event // 1_000
-        revised = self._bars.add_late_trade(ts_event, ts_ms, price, qty, bought, publisher.minute_start_ns)
+        revised = self._bars.add_late_trade(
+            ts_event, ts_ms, price, qty, bought, publisher.minute_start_ns, self._tape.sequence
+        )
         publisher.forming_until(self._bars.end_ns)
         flags = Flag.LATE | Flag.MORE if revised else Flag.LATE
         self._append(ts_event, ts_init, TRADE, side, flags, price, qty, trade_id, count)

@@ -89,9 +89,8 @@ class FeedOutput:
         self._said_at = 0.0
         self.unsure: tuple[Instrument, ...] = ()
         if legacy is not None:
-            assert isinstance(self.board, BoardWriter)
-            legacy.hand_over(self.board, self.publisher)
-            self.unsure = tuple(legacy.unsure)
+            legacy.hand_over(self.publisher)
+            self.unsure = legacy.unsure
             self.instruments += legacy.instruments
 
     def publisher(self, venue: str) -> MarketPublisher:

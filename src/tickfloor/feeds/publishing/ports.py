@@ -50,8 +50,8 @@ class BoardPort(Protocol):
     def write_row(self, instrument: int, row: Sequence[float], /) -> None:
         """Publish a row, in the order of :class:`tickfloor.board.row.Field`."""
 
-    def mark_bars_ahead(self, instrument: int, /) -> None:
-        """Say that bars will be newer than the row until the row is written."""
+    def mark_bars_ahead(self, instrument: int, sequence: int, /) -> None:
+        """Say that bars will be newer than the row until the row is written; ``sequence`` is the next record's."""
 
     def append_bar(self, instrument: int, interval: Interval, bar: Bar, /) -> int:
         """Add a closed bar, after which none is forming; return its slot."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tickfloor.board.row import Field
+from tickfloor.contracts.bars import Bar
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Kind
@@ -117,8 +118,17 @@ class MarketPublisher:
             insort(self._writers_by_id, writer, key=lambda each: each.instrument.id)
         return writer
 
-    def take_over(self, instrument: Instrument, row: Sequence[float], forming: FormingBars) -> None:
-        """Go on with an instrument of a predecessor from its row and forming bars.
+    def take_over(
+        self,
+        instrument: Instrument,
+        row: Sequence[float],
+        forming: FormingBars,
+        closed: Sequence[tuple[Interval, Bar]],
+    ) -> None:
+        """Go on with an instrument of a predecessor from its row and bars.
+
+        Args:
+            closed: bars that have closed and are not on the board, in that order.
 
         Raises:
             BoardFullError, LayoutMismatchError: the board is not the predecessor's.
@@ -126,11 +136,20 @@ class MarketPublisher:
         self.board.add_instrument(instrument)
         writer = self._writers[instrument.symbol] = InstrumentWriter(self, instrument)
         insort(self._writers_by_id, writer, key=lambda each: each.instrument.id)
-        writer.restore(row, forming)
+        writer.restore(row, forming, closed)
         self.forming_until(writer.forming_end_ns)
         self.venue_ns = max(self.venue_ns, int(row[Field.TS_EVENT]))
         self.minute_start_ns = self.venue_ns - self.venue_ns % MINUTE_NS
         self.minute_end_ns = self.minute_start_ns + MINUTE_NS
+
+    def close_ended(self, ts_init: int) -> None:
+        """Close what a predecessor left forming though it ended before the venue minute that others had reached.
+
+        Args:
+            ts_init: when the predecessor last received something, ns UTC.
+        """
+        if self.forming_end_ns <= self.minute_start_ns:
+            self._close_until(self.venue_ns, ts_init)
 
     def known(self, symbol: str) -> InstrumentWriter | None:
         """Return the writer of an instrument that has been opened, else None."""
