@@ -14,8 +14,8 @@ from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.joining import instrument_join
 from tickfloor.feeds.joining.holes import AGAIN_NS, LONGEST_AGAIN_NS, MOST_QUESTIONS
 from tickfloor.feeds.joining.trade_joins import HOLD_NS, PATIENCE_NS, TradeJoins
-from tickfloor.feeds.publishing.instrument_writer import MOST_MISSING
 from tickfloor.feeds.publishing.publisher import MarketPublisher
+from tickfloor.feeds.publishing.trade_ids import MOST_MISSING
 from tickfloor.feeds.venue import BacklogTrade, Missing
 
 START_NS = 1_700_000_040_000_000_000

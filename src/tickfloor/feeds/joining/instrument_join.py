@@ -9,7 +9,8 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.records import Quality
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.joining.holes import Holes
-from tickfloor.feeds.publishing.instrument_writer import MOST_MISSING, Join
+from tickfloor.feeds.publishing.ports import Join
+from tickfloor.feeds.publishing.trade_ids import MOST_MISSING
 from tickfloor.feeds.venue import BacklogTrade, Missing, Repairs
 
 MOST_HELD: Final = 50_000

@@ -12,8 +12,9 @@ from tickfloor.contracts.records import Flag, Kind, Quality, Side, StatsPart
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.publishing.decimals import decimals_of
 from tickfloor.feeds.publishing.instrument_bars import DAY_HIGH, DAY_LOW, ClosedBar, InstrumentBars
-from tickfloor.feeds.publishing.jumps import JumpGuard
-from tickfloor.feeds.publishing.ports import BarObserver, BoardPort, TapePort
+from tickfloor.feeds.publishing.ports import BarObserver, BoardPort, Join, TapePort
+from tickfloor.feeds.publishing.trade_ids import TradeIds
+from tickfloor.feeds.publishing.trust import Trust
 from tickfloor.market.bars import FormingBars
 from tickfloor.market.book import OrderBook
 from tickfloor.market.venue_clock import VenueClock
@@ -33,13 +34,8 @@ BUY, SELL = int(Side.BUY), int(Side.SELL)
 MAX_LATE_NS: Final = Interval.D1.ns
 BOOK_LEVELS: Final = 20
 LEARNING_RECORDS: Final = 256
-MOST_MISSING: Final = 1_000_000_000
-"""Trade ids that may be missing at once."""
 NO_TIME: Final = 0
 """Given as venue time where the venue sends none."""
-
-
-_DOUBTS: Final = {Quality.STALE: 1, Quality.REPAIRING: 2}
 
 # What of an instrument's board state is older than the tape: plain integers, an IntFlag costs 0.8 µs a use.
 DIRTY_ROW: Final = 1
@@ -47,19 +43,6 @@ DIRTY_MINUTE: Final = 2
 DIRTY_LONGER: Final = 4
 DIRTY_BOOK: Final = 8
 ROW_AND_MINUTE: Final = DIRTY_ROW | DIRTY_MINUTE
-
-
-class Join(Protocol):
-    """Who decides about trades that are not the next one; see :mod:`tickfloor.feeds.joining.trade_joins`."""
-
-    def offer(
-        self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int, /
-    ) -> bool | None:
-        """Take a trade whose id is not the expected one.
-
-        Returns:
-            True if it was published or is held back, False if it is a duplicate, None to leave it to the writer.
-        """
 
 
 class Venue(Protocol):
@@ -106,20 +89,17 @@ class InstrumentWriter:
     """
 
     __slots__ = (
-        "_anew",
         "_bars",
         "_book_bids_asks",
-        "_book_gap",
         "_book_update_id",
         "_dirty",
-        "_doubts",
         "_id",
-        "_jumps",
+        "_ids",
         "_learning",
         "_publisher",
         "_quality",
         "_tape",
-        "_trade_gap",
+        "_trust",
         "_unsettled",
         "duplicates",
         "expected_id",
@@ -147,13 +127,10 @@ class InstrumentWriter:
         self._id = instrument.id
         self.expected_id = -1
         self.join: Join | None = None
-        self._doubts = 0
-        self._anew = (-1, -1)
+        self._ids = TradeIds()
+        self._trust = Trust()
         self.holding = False
-        self._jumps = JumpGuard(MOST_MISSING)
         self._quality = Quality.UNKNOWN
-        self._trade_gap = False
-        self._book_gap = False
         self._unsettled = True
         self._learning = LEARNING_RECORDS
         self._book_update_id = 0
@@ -308,10 +285,7 @@ class InstrumentWriter:
 
     def doubt(self, quality: Quality, on: bool, ts_init: int) -> None:
         """Say that the instrument is not received (STALE) or being repaired (REPAIRING), or no longer."""
-        mark = _DOUBTS[quality]
-        doubts = self._doubts | mark if on else self._doubts & ~mark
-        if doubts != self._doubts:
-            self._doubts = doubts
+        if self._trust.doubt(quality, on):
             self._requalify(self._publisher.venue_ns or ts_init, ts_init, 0)
 
     def quote(
@@ -359,7 +333,7 @@ class InstrumentWriter:
             FrameError: its venue time cannot be. The book has changed already: check the time before.
         """
         ts_event = self._reach(ts_event, ts_init)
-        self._book_gap = False
+        self._trust.book_gap = False
         if self._unsettled:
             self._requalify(ts_event, ts_init, MORE)
         bid, bid_size = book.bids.best() or (math.nan, math.nan)
@@ -383,7 +357,7 @@ class InstrumentWriter:
             FrameError: its venue time cannot be.
         """
         ts_event = self._reach(ts_event, ts_init)
-        self._book_gap = True
+        self._trust.book_gap = True
         self._mark(DIRTY_BOOK)
         row = self.row
         if not self.quotes_from_ticker and not math.isnan(row[BID] + row[ASK]):
@@ -491,9 +465,11 @@ class InstrumentWriter:
     ) -> bool | None:
         """Handle a trade that is not the next one, or for which others wait; None lets it be published as it is."""
         expected = self.expected_id
-        if trade_id < expected and self._begins_anew(ts_event, trade_id):
+        # What is only late or repeated is not newer than the last.
+        newer = ts_event // 1_000 > self.row[LAST_US]
+        if trade_id < expected and newer and self._ids.begins_anew(expected, trade_id):
             return None
-        new = trade_id == expected or self._follows(expected, trade_id)
+        new = trade_id == expected or self._ids.follows(expected, trade_id)
         taken = None
         if self.join is not None:
             taken = self.join.offer(ts_event, ts_init, price, qty, side, trade_id, count)
@@ -503,29 +479,11 @@ class InstrumentWriter:
             self.duplicates += 1
         return bool(taken)
 
-    def _begins_anew(self, ts_event: int, trade_id: int) -> bool:
-        """Say whether the venue numbers its trades anew: what is only late or repeated is not newer than the last.
-
-        One such trade may be an error, and is dropped; when the next one goes on from there, it is so.
-        """
-        if ts_event // 1_000 <= self.row[LAST_US]:
-            return False
-        before, self._anew = self._anew, (trade_id, self.expected_id)
-        return before == (trade_id - 1, self.expected_id)
-
-    def _follows(self, expected: int, trade_id: int) -> bool:
-        """Say whether a trade whose id is not the expected one is new."""
-        if self._jumps.believes(expected, trade_id):
-            return trade_id > expected or expected - trade_id > MOST_MISSING
-        if trade_id < expected:
-            return False
-        raise FrameError(f"trade id {trade_id} where {expected} was due: believed when the next one goes on from there")
-
     def _settle_trade(self, ts_event: int, ts_init: int, trade_id: int, price: float, qty: float) -> None:
         """Handle what is not the usual next trade: the first, one after a gap, one after that."""
         expected = self.expected_id
-        self._trade_gap = expected >= 0 and trade_id != expected
-        if self._trade_gap:
+        gap = self._trust.trade_gap = expected >= 0 and trade_id != expected
+        if gap:
             self.id_gaps += 1
             self.missed_trades += max(0, trade_id - expected)
         self._settle(ts_event, ts_init, price, qty)
@@ -537,10 +495,7 @@ class InstrumentWriter:
         self._requalify(ts_event, ts_init, MORE)
 
     def _requalify(self, ts_event: int, ts_init: int, flags: int) -> None:
-        if self._doubts:
-            quality = Quality.STALE if self._doubts & _DOUBTS[Quality.STALE] else Quality.REPAIRING
-        else:
-            quality = Quality.GAP if self._trade_gap or self._book_gap else Quality.LIVE
+        quality = self._trust.quality
         self._unsettled = quality is not Quality.LIVE or self._learning > 0
         if quality is not self._quality:
             self._quality = quality

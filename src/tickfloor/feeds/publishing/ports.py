@@ -84,3 +84,16 @@ class BarObserver(Protocol):
 
     def minute_bar(self, instrument: Instrument, bar: Bar, /) -> None:
         """Take in a minute bar; a bar with the same start replaces the earlier one."""
+
+
+class Join(Protocol):
+    """Who decides about trades that are not the next one; see :mod:`tickfloor.feeds.joining`."""
+
+    def offer(
+        self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int, /
+    ) -> bool | None:
+        """Take a trade whose id is not the expected one.
+
+        Returns:
+            True if it was published or is held back, False if it is a duplicate, None to leave it to the writer.
+        """

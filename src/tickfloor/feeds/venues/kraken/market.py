@@ -7,8 +7,9 @@ from typing import Final
 from tickfloor.contracts.records import Side
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.publishing.audit import Audit
-from tickfloor.feeds.publishing.instrument_writer import MAX_LATE_NS, MOST_MISSING, NO_TIME, InstrumentWriter
+from tickfloor.feeds.publishing.instrument_writer import MAX_LATE_NS, NO_TIME, InstrumentWriter
 from tickfloor.feeds.publishing.publisher import MarketPublisher
+from tickfloor.feeds.publishing.trade_ids import MOST_MISSING
 from tickfloor.feeds.venue import BacklogTrade, Channel, StreamKey
 from tickfloor.feeds.venues.kraken.books import PublishedBook
 from tickfloor.feeds.venues.kraken.frames import RestTrade, Ticker, Trade, TradeText
