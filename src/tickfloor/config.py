@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ from tickfloor.contracts.settings import CCXT, VENUES, VenueSettings, is_venue
 _PREFIX = "TICKFLOOR_"
 _OTHERS = {"TICKFLOOR_CONFIG", "TICKFLOOR_DATA", "TICKFLOOR_FENCES"}
 """Variables that are not settings: the settings file, the tests' data, the kind of memory fences."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,6 +47,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         message_passing_share: percentage of trader workers that get their records as messages; the others read
             shared memory in place. 0 and 100 choose one data path for all, what lies between is a rollout.
         venues: what ``tickfloor run`` and ``tickfloor record`` subscribe to, one ``[[venues]]`` each.
+        begins: what time it is taken to be when these begin, in RFC 3339 with its zone, where an exchange plays back
+            the past; empty: now.
     """
 
     database: str = "tickfloor.db"
@@ -72,6 +76,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     shutdown_seconds: float = 25.0
     message_passing_share: int = 0
     venues: tuple[VenueSettings, ...] = ()
+    begins: str = ""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -108,7 +113,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             for setting, url, schemes in (
                 ("stream_url", venue.stream_url, ("ws://", "wss://")),
                 ("rest_url", venue.rest_url, ("http://", "https://")),
-                ("proxy", venue.proxy, ("http://", "https://", "socks4://", "socks5://")),
+                ("proxy", venue.proxy, ("http://", "https://")),
             ):
                 if url and not url.startswith(schemes):
                     raise ValueError(f"{venue.venue}: {setting} must begin with {' or '.join(schemes)}, not {url!r}")
@@ -124,6 +129,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("a venue stands twice; put its symbols into one [[venues]]")
         if self.tape_records & (self.tape_records - 1):
             raise ValueError(f"tape_records must be a power of two, not {self.tape_records:,}")
+        if self.begins and not 0 < _ns_of(self.begins) < 1 << 62:
+            raise ValueError(
+                f"begins must be a time from 1970 on, with its zone, such as 2021-04-04T12:00:00Z, not {self.begins!r}"
+            )
+
+    @property
+    def begins_ns(self) -> int:
+        """When it begins, ns UTC; 0: now."""
+        return _ns_of(self.begins) if self.begins else 0
 
     @property
     def database_url(self) -> str:
@@ -160,6 +174,10 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
             raise ConfigError(f"{_PREFIX}VENUES: venues stand in the settings file, one [[venues]] each")
         if text is not None:
             values[name] = text
+    begins = values.get("begins")
+    if isinstance(begins, datetime):
+        # TOML has times of its own; both ways of writing one are right.
+        values["begins"] = begins.isoformat()
     for name, value in values.items():
         try:
             # One at a time, so that the error names the setting.
@@ -179,3 +197,12 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
             "no worker could answer in time"
         )
     return config
+
+
+def _ns_of(text: str) -> int:
+    """Return a time in ns UTC; -1: it is none, or names no zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return -1
+    return -1 if time.tzinfo is None else (time - _EPOCH) // timedelta(microseconds=1) * 1000

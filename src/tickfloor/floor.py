@@ -140,6 +140,7 @@ class Floor:
         self._signals = SignalService(lambda: self._one("storage"), self._alive)
         self._catalogue = Catalogue()
         self._statuses = Statuses()
+        self._feed_frames: dict[int, int] = {}
         self._metrics = MetricsService()
         self._breakers = BreakerService()
         self._limits = LimitService()
@@ -205,7 +206,7 @@ class Floor:
         # Whoever started or ends a worker waits for these itself.
         for kind in (Ready, CleanupComplete, WorkerFailed):
             router.register(kind, _heard)
-        router.register_telemetry(FeedStatus, self._statuses.on_feed)
+        router.register_telemetry(FeedStatus, self._on_feed_status)
         router.register_telemetry(TraderStatus, self._statuses.on_trader)
         router.register_telemetry(MetricsDelta, self._metrics.on_delta)
         router.register_telemetry(LimiterReport, self._limits.on_report)
@@ -485,7 +486,15 @@ class Floor:
         process = None if member is None else member.slot.process
         return None if process is None or process.dead.is_set() else process
 
+    def _on_feed_status(self, process: WorkerProcess, message: FeedStatus) -> None:
+        self._feed_frames[process.incarnation] = message.frames
+        self._statuses.on_feed(process, message)
+
     def _on_feed_finished(self, process: WorkerProcess, message: FeedFinished) -> None:
+        if isinstance(self._plan.source, LiveSource):
+            # A replay is read again from its beginning; what exchanges sent to the predecessors comes once.
+            earlier = sum(frames for number, frames in self._feed_frames.items() if number != process.incarnation)
+            message = msgspec.structs.replace(message, frames=earlier + message.frames)
         self.supervisor.slot(process.slot).wanted = False
         if not self.finished.done():
             self.finished.set_result(message)

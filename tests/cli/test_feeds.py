@@ -28,8 +28,9 @@ def venue(**changes) -> VenueReport:
             connection("public-1", state=ConnectionState.WAITING, age=None, quiet=None, reason="refused: 503",
                        refused={"book of XYZUSDT": "unknown symbol"}),
         ),
-        "repairs": RepairReport(**repairs | changes.pop("repairs", {})), "missing_trades": 31, "skipped_trades": 0,
-        "gaps": {"BTCUSDT": 4}, "clock_ahead_ms": -12.5, "left_out": {"duplicate trades (binance-usdm)": 3},
+        "repairs": RepairReport(**repairs | changes.pop("repairs", {})), "missing_trades": 31,
+        "repaired_trades": 1_207, "skipped_trades": 0, "gaps": {"BTCUSDT": 4}, "clock_ahead_ms": -12.5,
+        "left_out": {"duplicate trades (binance-usdm)": 3},
     }  # fmt: skip
     return VenueReport(**given | changes)
 
@@ -48,8 +49,8 @@ def served(tmp_path, monkeypatch):
 def test_the_list_says_how_far_data_can_be_trusted_and_what_is_repaired(tmp_path, served):
     finished = tickfloor(tmp_path, "feeds", "list")
     assert [line.split() for line in finished.out.splitlines()] == [
-        ["venue", "live", "stale", "repairing", "gap", "open", "frames", "missing", "repairs", "weight"],
-        ["binance-usdm", "18", "0", "2", "0", "1/2", "24,690", "31", "3", "120/2,400"],
+        ["venue", "live", "stale", "repairing", "gap", "open", "frames", "missing", "repaired", "requests", "weight"],
+        ["binance-usdm", "18", "0", "2", "0", "1/2", "24,690", "31", "1,207", "3", "120/2,400"],
     ]
     [found] = tickfloor(tmp_path, "feeds", "list", "--json").json
     assert (found["venue"], found["connections"][0]["state"], found["gaps"]) == ("binance-usdm", "open", {"BTCUSDT": 4})
@@ -58,16 +59,19 @@ def test_the_list_says_how_far_data_can_be_trusted_and_what_is_repaired(tmp_path
 def test_a_venue_that_wants_to_hear_nothing_is_said_so(tmp_path, served):
     served.floor.venues = (venue(repairs={"held_seconds": 119.6, "held_reason": "418: the address is banned"}),)
     said = tickfloor(tmp_path, "feeds", "list").err
-    assert "binance-usdm: no request for 120 s: 418: the address is banned" in said
+    assert "binance-usdm: no REST request for 120 s: 418: the address is banned" in said
 
 
 def test_a_venue_is_shown_with_its_connections_refusals_and_gaps(tmp_path, served):
     finished = tickfloor(tmp_path, "feeds", "show", "binance-usdm")
     assert finished.code == 0
-    for part in ("18 live, 2 repairing", "gap in BTCUSDT", "4 trades", "-12.5 ms to ours", "market-1", "61.2 s"):
+    for part in (
+        "18 live, 2 repairing", "repaired trades    1,207", "2 waiting, 1 under way, 7 answered, 0 failed",
+        "gap in BTCUSDT     4 trades", "12.5 ms behind ours", "market-1", "61.2 s",
+    ):  # fmt: skip
         assert part in finished.out
-    assert "public-1: book of XYZUSDT is refused: unknown symbol" in finished.err
-    assert "public-1: refused: 503" in finished.err
+    assert "public-1: the venue refuses book of XYZUSDT: unknown symbol" in finished.err
+    assert "public-1: waiting; the last connection ended: refused: 503" in finished.err
 
 
 def test_an_unknown_venue_is_not_found(tmp_path, served):

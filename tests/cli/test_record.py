@@ -82,7 +82,9 @@ def test_the_venues_of_the_settings_are_recorded_without_traders(tmp_path, setti
     assert "record.db" in database
     out, err = capsys.readouterr()
     assert out == "binance          3 frames, 1 file, 0.0 MiB, 0 not recorded\n"
-    assert err == f"recording binance into {into}\n"
+    assert err == (
+        f"recording binance into {into}\nconnecting to binance at stream.binance.com:9443 and api.binance.com\n"
+    )
     assert not list(tmp_path.glob("*.db"))
 
 

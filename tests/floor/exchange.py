@@ -1,6 +1,7 @@
 """A floor that is connected to a simulated exchange, and what both of them counted."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -195,7 +196,7 @@ async def on_exchange(
     Where the exchange plays back the past, the floor believes that it begins at ``begins_ns``.
     """
     plan = FloorPlan(
-        source=LiveSource(venues=venues, begins_ns=begins_ns),
+        source=LiveSource(venues=venues, ahead_ns=begins_ns - time.time_ns() if begins_ns else 0),
         identity="test",
         tape="live",
         traders=(),

@@ -46,7 +46,7 @@ def test_a_variable_that_looks_like_a_setting_and_is_none_is_refused():
     [
         (
             "tape_recrods = 1",
-            "unknown setting 'tape_recrods'; there are board_depth, board_instruments, control_socket",
+            "unknown setting 'tape_recrods'; there are begins, board_depth, board_instruments",
         ),
         ("tape_records = 1000", "tape_records: tape_records must be a power of two, not 1,000"),
         ("tape_records = 128", "tape_records must be between 256 and 4,294,967,296, not 128"),
@@ -59,6 +59,12 @@ def test_a_variable_that_looks_like_a_setting_and_is_none_is_refused():
         ("restart_intensity = -1", "restart_intensity must be between 0"),
         ("database = 7", "database: Expected `str`, got `int`"),
         ("database = ", "Invalid value"),
+        ('begins = "yesterday"', "begins must be a time from 1970 on, with its zone, such as 2021-04-04T12:00:00Z"),
+        ('begins = "2021-04-04T12:00:00"', "with its zone, such as 2021-04-04T12:00:00Z, not '2021-04-04T12:00:00'"),
+        ("begins = 2021-04-04T12:00:00", "with its zone, such as 2021-04-04T12:00:00Z, not '2021-04-04T12:00:00'"),
+        ('begins = "1969-12-31T23:59:59Z"', "begins must be a time from 1970 on"),
+        ('begins = "9999-01-01T00:00:00Z"', "begins must be a time from 1970 on"),
+        ("begins = 1617537600", "begins: Expected `str`, got `int`"),
         ("[floor]\ndatabase = 'x'", "unknown setting 'floor'"),
         (b"database = '\xff'", "can't decode byte 0xff"),
     ],
@@ -97,3 +103,16 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 def test_a_database_is_a_path_or_a_url():
     assert Config(database="some.db").database_url == f"sqlite:///{Path.cwd()}/some.db"
     assert Config(database="postgresql://h/d").database_url == "postgresql://h/d"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"2021-04-04T12:00:00.5Z"', '"2021-04-04T14:00:00.5+02:00"', "2021-04-04T12:00:00.5Z", '"2021-04-04 12:00:00.5Z"'],
+)
+def test_a_beginning_is_a_time_in_any_zone_as_text_or_as_toml_has_it(write, text):
+    assert load(write(f"begins = {text}"), {}).begins_ns == 1_617_537_600_500_000_000
+
+
+def test_a_beginning_may_be_a_variable_and_without_one_it_is_now():
+    assert load(None, {"TICKFLOOR_BEGINS": "1970-01-01T00:00:01Z"}).begins_ns == 1_000_000_000
+    assert load(None, {}).begins_ns == 0

@@ -2,13 +2,16 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
 
 import pytest
+import typer
 
 from tests.feeds.recorded import capture_path
+from tickfloor.cli import simulate
 
 CODE = """
 import json, sys, typer
@@ -49,7 +52,8 @@ def test_it_ends_by_itself_after_the_asked_time_and_says_its_addresses_in_words(
     with start(seconds=0.01, as_json=False) as process:
         out, errors = process.communicate()
     assert process.returncode == 0, errors
-    assert [line.split()[0] for line in out.splitlines()] == ["streams", "REST", "hostility"]
+    assert [line.split()[0] for line in out.splitlines()[:3]] == ["streams", "REST", "hostility"]
+    assert out.count("[[venues]]") == 2
 
 
 @pytest.mark.parametrize(
@@ -75,10 +79,34 @@ def test_a_wrong_scenario_ends_it_before_it_serves(tmp_path):
     assert "there is no hostility 'kindness'; there are banned, burst" in errors
 
 
+def test_a_port_that_another_one_has_ends_it_with_the_reason_in_plain_words(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        for ports in ((port, 0), (0, port)):
+            with pytest.raises(typer.Exit) as caught:
+                simulate.run_simulate(None, 1, 500.0, 7, "1", None, None, *ports, 0, True)
+            assert caught.value.exit_code == 4
+            assert (
+                f"tickfloor: port {port} cannot be listened on: Address already in use; another"
+                in capsys.readouterr().err
+            )
+
+
 def test_a_capture_is_served():
     with start(captures=[capture_path("binance_spot_4sym_20211012")]) as process:
         urls = json.loads(process.stdout.readline())
         with urllib.request.urlopen(urls["rest_url"] + "/api/v3/depth?symbol=NKNUSDT") as answer:
             assert json.load(answer)["lastUpdateId"] == 499869752
         process.send_signal(signal.SIGINT)
-        process.communicate()
+        _, errors = process.communicate()
+    assert errors.startswith("reading 1 capture\n")
+
+
+def test_ctrl_c_ends_the_reading_of_a_capture(monkeypatch):
+    def interrupted(settings, progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulate, "Simulator", interrupted)
+    with pytest.raises(typer.Exit) as caught:
+        simulate.run_simulate(None, 3, 500.0, 7, "1", [capture_path("binance_spot_4sym_20211012")], None, 0, 0, 0, True)
+    assert caught.value.exit_code == 130

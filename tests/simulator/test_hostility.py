@@ -311,7 +311,7 @@ def test_hostilities_can_be_asked_for_and_done_over_http():
             assert set(known) == set(HOSTILITIES)
             assert known["gap"]["parameters"] == {"stream": "*", "venue": "*", "frames": 1}
             status, answer = await post(client.http, simulator.rest_url + "/simulator/hostility", {"do": "cut"})
-            assert (status, answer) == (200, {"done": "cut: 1 connections"})
+            assert (status, answer) == (200, {"done": "cut: 1 connection"})
             await client.hear_end()
 
     run(scene)

@@ -243,3 +243,15 @@ def test_our_own_recording_with_answers_and_errors_in_it_is_served(tmp_path):
             assert (figures["trades"], figures["id_gaps"], figures["unread"]) == (2, 1, 2)
 
     run(scene)
+
+
+def test_the_reading_of_captures_is_told_in_bytes_of_all_of_them():
+    paths = [capture_path("binance_spot_3sym_20210404"), capture_path("binance_spot_btcusdt_20240808")]
+    told = []
+    settings = SimulatorSettings(captures=tuple(map(str, paths)))
+    Simulator(settings, lambda read, of: told.append((read, of)))
+    assert {of for _, of in told} == {sum(path.stat().st_size for path in paths)}
+    read = [each for each, _ in told]
+    assert read == sorted(read)
+    assert len(set(read)) > 5
+    assert read[-1] > 0.9 * told[-1][1]

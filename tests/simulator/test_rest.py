@@ -125,6 +125,23 @@ def test_day_statistics_and_quotes_come_for_one_symbol_or_all():
     run(scene)
 
 
+@pytest.mark.parametrize("venue", ["binance", "binance-usdm"])
+def test_the_most_traded_of_the_day_are_the_first_instruments(venue):
+    rest = {"binance": "/api/v3", "binance-usdm": "/fapi/v1"}[venue]
+
+    async def scene():
+        async with exchange(instruments=100) as (simulator, http):
+            simulator.step(1)
+            _, rows = await get(http, f"{simulator.rest_url}{rest}/ticker/24hr")
+            symbols = [row["symbol"] for row in rows if row["symbol"].endswith("USDT")]
+            volumes = {row["symbol"]: float(row["quoteVolume"]) for row in rows}
+            assert symbols[0] == "BTCUSDT"
+            # What is quoted in euros or bitcoins has smaller numbers, as on the venue.
+            assert sorted(volumes, key=volumes.get, reverse=True)[: len(symbols)] == symbols
+
+    run(scene)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [

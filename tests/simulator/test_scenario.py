@@ -71,7 +71,7 @@ def test_steps_begin_at_their_market_time_and_at_their_frame():
                 simulator.step(1)
             assert await client.hear_end() == aiohttp.WSCloseCode.OK
             assert [note["done"] for note in simulator.state()["hostility"]] == [
-                "gap: 1 streams", "drop: there is no connection 9", "cut: 1 connections",
+                "gap: 1 stream", "drop: there is no connection 9", "cut: 1 connection",
             ]  # fmt: skip
             trades = client.frames()["btcusdt@trade"]
             (hole,) = [(before, after) for before, after in pairwise(trades) if after["t"] != before["t"] + 1]

@@ -15,7 +15,7 @@ from tickfloor.contracts.bars import BAR_WORDS
 from tickfloor.contracts.intervals import Interval
 
 BOARD_MAGIC = 0x7463_6B66_626F_6172
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 
 CAPACITY_OFFSET, DEPTH_OFFSET, COUNT_OFFSET, UPDATES_OFFSET = 64, 72, 128, 192
 IDENTITY = struct.Struct("<32s96s")

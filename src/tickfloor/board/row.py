@@ -3,7 +3,7 @@
 import struct
 from enum import IntEnum
 
-ROW = struct.Struct("<Qqq30d")
+ROW = struct.Struct("<Qqq31d")
 """One row; fields in the order of :class:`Field`."""
 
 
@@ -51,9 +51,11 @@ class Field(IntEnum):
     before this tape sequence less 1 is whole on the tape, published or not"""
     TRADE_ID = 32
     """the venue's id of the newest trade; -1 before the first"""
+    MISSING_FROM = 33
+    """the lowest id before TRADE_ID that is missing and asked for; -1: none is"""
 
 
-ROW_WORDS = 33
+ROW_WORDS = 34
 assert ROW.size == ROW_WORDS * 8
 
 
@@ -63,5 +65,5 @@ def empty_row() -> list[float]:
     for field in (Field.CUMULATIVE_DELTA, Field.BUY_VOLUME, Field.SELL_VOLUME, Field.TRADES,
                   Field.LATE_TRADES, Field.QUALITY, Field.LAST_US, Field.BARS_AHEAD):  # fmt: skip
         row[field] = 0.0
-    row[Field.TRADE_ID] = -1.0
+    row[Field.TRADE_ID] = row[Field.MISSING_FROM] = -1.0
     return row

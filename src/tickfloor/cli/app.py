@@ -80,13 +80,21 @@ def run(
         Path | None,
         typer.Option(metavar="FOLDER", help="Write every frame down here, as received.", show_default=False),
     ] = None,
+    begins: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="What time it is where an exchange plays back the past, for example 2021-04-04T12:00:00Z.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, max=16, help="Trader workers.", show_default=False)] = None,
     database: DatabaseOption = None,
 ) -> None:
     """Run the floor on the exchanges that the settings file names."""
     from tickfloor.cli.run import run_live
 
-    run_live(config, rules, seconds, database, workers, record)
+    run_live(config, rules, seconds, database, workers, record, begins)
 
 
 @app.command()
@@ -101,7 +109,10 @@ def simulate(
     captures: Annotated[
         list[Path] | None,
         typer.Option(
-            "--capture", metavar="FILE", help="Serve a recorded session; may be repeated.", show_default=False
+            "--capture",
+            metavar="PATH",
+            help="Serve a recorded session, a file or a folder; may be repeated.",
+            show_default=False,
         ),
     ] = None,
     scenario: Annotated[

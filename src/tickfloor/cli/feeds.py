@@ -6,7 +6,7 @@ from tickfloor.cli.control_client import connected
 from tickfloor.cli.exit_codes import ExitCode
 from tickfloor.cli.output import counted, data, fail, say
 from tickfloor.cli.table import UNKNOWN, Cell, Column, show_table
-from tickfloor.contracts.feeds import ConnectionReport, ConnectionState, VenueReport
+from tickfloor.contracts.feeds import ConnectionReport, ConnectionState, RepairReport, VenueReport
 from tickfloor.supervisor.control.replies import FeedReconnecting, FeedsListed
 from tickfloor.supervisor.control.requests import ListFeeds, ReconnectFeed
 
@@ -19,7 +19,8 @@ _VENUES = (
     Column("open", right=True),
     Column("frames", right=True),
     Column("missing", right=True),
-    Column("repairs", right=True),
+    Column("repaired", right=True),
+    Column("requests", right=True),
     Column("weight", right=True),
 )
 _CONNECTIONS = (
@@ -45,7 +46,7 @@ def list_feeds(floor: str | None, seconds: float, as_json: bool) -> None:
     show_table(_VENUES, [_venue_row(venue) for venue in venues])
     for venue in venues:
         if venue.repairs.held_seconds > 0:
-            say(f"{venue.venue}: no request for {venue.repairs.held_seconds:,.0f} s: {venue.repairs.held_reason}")
+            say(f"{venue.venue}: no REST request for {venue.repairs.held_seconds:,.0f} s: {venue.repairs.held_reason}")
 
 
 def show_feed(name: str, floor: str | None, seconds: float, as_json: bool) -> None:
@@ -63,9 +64,9 @@ def show_feed(name: str, floor: str | None, seconds: float, as_json: bool) -> No
     show_table(_CONNECTIONS, [_connection_row(each) for each in venue.connections])
     for each in venue.connections:
         for stream, reason in each.refused.items():
-            say(f"{each.name}: {stream} is refused: {reason}")
+            say(f"{each.name}: the venue refuses {stream}: {reason}")
         if each.reason and each.state is not ConnectionState.OPEN:
-            say(f"{each.name}: {each.reason}")
+            say(f"{each.name}: {each.state}; the last connection ended: {each.reason}")
 
 
 def reconnect_feed(venue: str, connection: str, floor: str | None, seconds: float, as_json: bool) -> None:
@@ -75,8 +76,8 @@ def reconnect_feed(venue: str, connection: str, floor: str | None, seconds: floa
         if as_json:
             data(msgspec.json.encode(asked.effect(reply)).decode())
         else:
-            names = ", ".join(reply.connections) or "none is open"
-            data(f"{venue}: replacing {counted(len(reply.connections), 'connection')} ({names})")
+            names = f" ({', '.join(reply.connections)})" if reply.connections else ": there is none yet"
+            data(f"{venue}: replacing {counted(len(reply.connections), 'connection')}{names}")
 
 
 def _venues(floor: str | None, seconds: float) -> tuple[VenueReport, ...]:
@@ -98,6 +99,7 @@ def _venue_row(venue: VenueReport) -> list[Cell | str]:
         f"{sum(each.state is ConnectionState.OPEN for each in venue.connections)}/{len(venue.connections)}",
         f"{sum(each.frames for each in venue.connections):,}",
         f"{venue.missing_trades:,}",
+        f"{venue.repaired_trades:,}",
         f"{venue.repairs.waiting + venue.repairs.in_flight:,}",
         f"{venue.repairs.used_weight:,}/{venue.repairs.weight_limit:,}",
     ]
@@ -119,22 +121,33 @@ def _connection_row(each: ConnectionReport) -> list[Cell | str]:
 
 def _details(venue: VenueReport) -> list[tuple[str, str]]:
     repairs = venue.repairs
-    ahead = UNKNOWN if venue.clock_ahead_ms is None else f"{venue.clock_ahead_ms:+,.1f} ms"
     details = [
         ("venue", venue.venue),
         ("instruments", ", ".join(f"{count:,} {quality}" for quality, count in venue.instruments.items() if count)),
         ("missing trades", f"{venue.missing_trades:,}"),
+        ("repaired trades", f"{venue.repaired_trades:,}"),
         ("ids without trade", f"{venue.skipped_trades:,}"),
-        ("repairs", f"{repairs.waiting:,} waiting, {repairs.in_flight:,} under way, {repairs.answered:,} answered"),
-        ("requests failed", f"{repairs.failed:,}"),
+        ("REST requests", _requests(repairs)),
         ("weight used", f"{repairs.used_weight:,} of {repairs.weight_limit:,} this minute"),
-        ("venue's clock", f"{ahead} to ours"),
+        ("venue's clock", _clock(venue.clock_ahead_ms)),
     ]
     if repairs.held_seconds > 0:
         details.append(("requests held", f"for {repairs.held_seconds:,.0f} s: {repairs.held_reason}"))
-    details += [(f"gap in {symbol}", counted(missing, "trade")) for symbol, missing in venue.gaps.items()]
+    details += [(f"gap in {symbol}", f"{counted(missing, 'trade')}") for symbol, missing in venue.gaps.items()]
     details += [("left out", f"{count:,} {why}") for why, count in venue.left_out.items()]
     return details
+
+
+def _requests(repairs: RepairReport) -> str:
+    """Return how many are on their way, and how those since the feed's start ended."""
+    under_way = f"{repairs.waiting:,} waiting, {repairs.in_flight:,} under way"
+    return f"{under_way}, {repairs.answered:,} answered, {repairs.failed:,} failed"
+
+
+def _clock(ahead_ms: float | None) -> str:
+    if ahead_ms is None:
+        return "not seen yet"
+    return f"{abs(ahead_ms):,.1f} ms {'behind' if ahead_ms < 0 else 'ahead of'} ours"
 
 
 def _bad(count: int) -> Cell | str:

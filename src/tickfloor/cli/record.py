@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from tickfloor.cli.exit_codes import ExitCode
+from tickfloor.cli.feeds_reached import say_where
 from tickfloor.cli.output import counted, data, fail, say
 from tickfloor.cli.run import require_recordable, require_venues
 from tickfloor.cli.run_floor import run_floor
@@ -43,15 +44,21 @@ def run_record(into: Path, seconds: float, config: Path | None) -> None:
     require_recordable(settings)
     _make(into)
     before = {(venue, entry.file) for venue, entry in _entries(into)}
+    started_ns = time.time_ns()
     plan = FloorPlan(
-        source=LiveSource(venues=settings.venues, record=str(into.absolute())),
-        identity=f"record-{time.time_ns()}",
+        source=LiveSource(
+            venues=settings.venues,
+            record=str(into.absolute()),
+            ahead_ns=settings.begins_ns - started_ns if settings.begins_ns else 0,
+        ),
+        identity=f"record-{started_ns}",
         tape="record",
         traders=(),
         replay=False,
         console=ConsoleSettings(view="floor", live=sys.stdout.isatty(), stream="stdout"),
     )
     say(f"recording {', '.join(venue.venue for venue in settings.venues)} into {into}")
+    say_where(settings)
     # Nobody signals anything; a floor has a database all the same.
     with tempfile.TemporaryDirectory(prefix="tickfloor-record-") as folder:
         settings = msgspec.structs.replace(settings, database=str(Path(folder) / "record.db"))

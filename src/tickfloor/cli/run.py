@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from tickfloor.cli.exit_codes import ExitCode
+from tickfloor.cli.feeds_reached import say_where
 from tickfloor.cli.output import counted, fail, say, without_password
 from tickfloor.cli.rules import read_rules
 from tickfloor.cli.run_floor import run_floor
@@ -25,9 +26,10 @@ def run_live(
     database: str | None,
     workers: int | None,
     record: Path | None,
+    begins: str | None,
 ) -> None:
     """Start the floor on the venues of a settings file and show it until it ends."""
-    settings = read_config(config, trader_workers=workers, database=database)
+    settings = read_config(config, trader_workers=workers, database=database, begins=begins)
     require_venues(settings, config)
     if record is not None:
         require_recordable(settings)
@@ -35,7 +37,11 @@ def run_live(
     specs = () if file is None else file.specs
     started_ns = time.time_ns()
     plan = FloorPlan(
-        source=LiveSource(venues=settings.venues, record="" if record is None else str(record.absolute())),
+        source=LiveSource(
+            venues=settings.venues,
+            record="" if record is None else str(record.absolute()),
+            ahead_ns=settings.begins_ns - started_ns if settings.begins_ns else 0,
+        ),
         identity=f"live-{started_ns}",
         tape="live",
         traders=specs,
@@ -43,8 +49,8 @@ def run_live(
         console=ConsoleSettings(view="floor", live=sys.stdout.isatty(), stream="stdout"),
     )
     shown = without_password(settings.database)
-    venues = ", ".join(venue.venue for venue in settings.venues)
-    say(f"live: {venues}; {counted(len(specs), 'rule')}; signals go to {shown}")
+    say(f"{counted(len(specs), 'rule')}; signals go to {shown}")
+    say_where(settings)
     outcome = run_floor(settings, plan, file, seconds or None)
     for line in unknown_symbols(specs, outcome.instruments):
         say(line)

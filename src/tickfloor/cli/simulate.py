@@ -10,6 +10,8 @@ import uvloop
 
 from tickfloor.cli.exit_codes import ExitCode
 from tickfloor.cli.output import counted, data, fail, say
+from tickfloor.cli.simulate_progress import reading
+from tickfloor.cli.simulate_settings import settings_text
 from tickfloor.contracts.errors import CaptureError
 from tickfloor.simulator.errors import SimulatorError
 from tickfloor.simulator.scenario import read_scenario
@@ -46,20 +48,25 @@ def run_simulate(
             stream_port=stream_port,
             rest_port=rest_port,
         )
-        interrupted = uvloop.run(_serve(settings, seconds, as_json=as_json))
+        # Not in the loop, where Ctrl-C would have to wait until all is read.
+        with reading(settings.captures) as progress:
+            simulator = Simulator(settings, progress)
+        interrupted = uvloop.run(_serve(simulator, seconds, as_json=as_json))
     except (SimulatorError, CaptureError) as error:
         fail(str(error), ExitCode.INVALID)
+    except KeyboardInterrupt:
+        interrupted = True
     if interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-async def _serve(settings: SimulatorSettings, seconds: float, *, as_json: bool) -> bool:
+async def _serve(simulator: Simulator, seconds: float, *, as_json: bool) -> bool:
     """Serve until it is time; say whether somebody asked for the end."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked.set)
-    async with Simulator(settings) as simulator:
+    async with simulator:
         _tell(simulator, as_json=as_json)
         end = asyncio.create_task(simulator.wait())
         asking = asyncio.create_task(asked.wait())
@@ -84,7 +91,8 @@ def _tell(simulator: Simulator, *, as_json: bool) -> None:
         return
     data(f"streams      {simulator.stream_url}")
     data(f"REST         {simulator.rest_url}")
-    print(f"hostility    POST {simulator.rest_url}/simulator/hostility", flush=True)
+    data(f"hostility    POST {simulator.rest_url}/simulator/hostility")
+    print(f"\n# settings of a floor that is to receive it\n{settings_text(simulator)}", flush=True)
 
 
 def _summarise(simulator: Simulator) -> None:

@@ -1,6 +1,6 @@
 """What a live floor has done, for a person."""
 
-from tickfloor.cli.output import data, say
+from tickfloor.cli.output import counted, data, say
 from tickfloor.cli.run_floor import Outcome
 
 
@@ -9,11 +9,12 @@ def summarise(outcome: Outcome, database: str) -> None:
     status = outcome.status
     memory = sum(worker.memory for worker in status.workers) / (1 << 20)
     restarts = sum(worker.restarts for worker in status.workers)
-    data(f"ran          {status.uptime:.1f} s, {len(status.workers)} workers, {restarts} restarts, {memory:.0f} MiB")
-    data(f"market       {outcome.feed.frames:,} frames, {outcome.feed.head:,} records")
+    workers = f"{counted(len(status.workers), 'worker')}, {counted(restarts, 'restart')}"
+    data(f"ran          {status.uptime:.1f} s, {workers}, {memory:.0f} MiB")
+    data(f"market       {counted(outcome.feed.frames, 'frame')}, {counted(outcome.feed.head, 'record')}")
     data(f"signals      {len(outcome.signals):,} stored in {database}")
     if status.latency_p50_us is not None:
         data(f"latency      p50 {status.latency_p50_us:,.0f} µs, p99 {status.latency_p99_us:,.0f} µs, tick to signal")
-    data(f"lost         {outcome.lost:,}")
+    data(f"lost         {outcome.lost:,} records or signals" if outcome.lost else "lost         0")
     for problem in outcome.feed.problems:
         say(f"{problem.file}: {problem.reason}")

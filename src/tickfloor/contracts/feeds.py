@@ -71,6 +71,7 @@ class VenueReport(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         instruments: how many, by quality (``live``, ``stale``, ``repairing``, ``gap``, ``unknown``).
         missing_trades: known to exist and not received yet.
+        repaired_trades: that had been missing, and were fetched or came with a snapshot; since the feed's start.
         skipped_trades: ids that the venue says do not exist.
         gaps: instruments whose holes could not be filled, with the number of missing trades.
         clock_ahead_ms: how far the venue's clock is ahead of ours; None before the first record.
@@ -81,6 +82,7 @@ class VenueReport(msgspec.Struct, frozen=True, kw_only=True):
     connections: tuple[ConnectionReport, ...]
     repairs: RepairReport
     missing_trades: int
+    repaired_trades: int
     skipped_trades: int
     gaps: dict[str, int]
     clock_ahead_ms: float | None

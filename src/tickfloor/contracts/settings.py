@@ -61,12 +61,13 @@ class LiveSource(msgspec.Struct, frozen=True, tag="live"):
     Attributes:
         venues: what to subscribe to.
         record: folder for everything that is received; empty: nothing is recorded.
-        begins_ns: what time it is taken to be at the beginning, ns UTC, where an exchange plays back the past; 0: now.
+        ahead_ns: how far the feed's clock is ahead of the machine's, ns, the same for every successor; below 0 where an
+            exchange plays back the past.
     """
 
     venues: tuple[VenueSettings, ...]
     record: str = ""
-    begins_ns: int = 0
+    ahead_ns: int = 0
 
 
 class FeedSettings(msgspec.Struct, frozen=True, tag="feed"):

@@ -8,7 +8,7 @@ from picows import WSCloseCode
 
 from tickfloor.simulator.connection import Connection
 from tickfloor.simulator.errors import HostilityError
-from tickfloor.simulator.hostility import Count, Exchange, Hostility, Seconds
+from tickfloor.simulator.hostility import Count, Exchange, Hostility, Seconds, counted
 
 
 class Refuse(Hostility, frozen=True):
@@ -40,7 +40,7 @@ class SilentAck(Hostility, frozen=True):
     def apply(self, exchange: Exchange) -> str:
         """Begin to ignore."""
         exchange.conditions.silent_acks = self.requests
-        return f"the next {self.requests} requests to subscribe are accepted and ignored"
+        return f"accepted and ignored: the next {counted(self.requests, 'request')} to subscribe"
 
 
 class OnConnections(Hostility, frozen=True):
@@ -66,7 +66,7 @@ class OnConnections(Hostility, frozen=True):
             raise HostilityError(f"there is no connection {self.connection}")
         for each in chosen:
             self._hurt(each)
-        return f"{self.name}: {len(chosen)} connections"
+        return f"{self.name}: {counted(len(chosen), 'connection')}"
 
     def _hurt(self, connection: Connection) -> None:
         raise NotImplementedError

@@ -1,5 +1,7 @@
 """What can be wrong with what the simulator is asked for."""
 
+import os
+
 from tickfloor.contracts.errors import TickfloorError
 
 
@@ -9,3 +11,12 @@ class SimulatorError(TickfloorError):
 
 class HostilityError(SimulatorError):
     """There is no such hostility, or it does not take such a parameter; the message names those that there are."""
+
+
+class PortError(SimulatorError):
+    """A port cannot be listened on."""
+
+    def __init__(self, port: int, error: OSError) -> None:
+        # The error's own words repeat the address and the number.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        super().__init__(f"port {port} cannot be listened on: {reason}; another one, or 0 for any free one, will do")

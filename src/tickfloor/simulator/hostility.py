@@ -66,3 +66,8 @@ def parameters_of(kind: type[Hostility]) -> dict[str, Any]:
         field.encode_name: None if field.default is msgspec.NODEFAULT else field.default
         for field in msgspec.structs.fields(kind)
     }
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural unless it is one."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

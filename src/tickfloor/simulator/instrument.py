@@ -12,6 +12,8 @@ from tickfloor.simulator.trade_log import TradeLog
 
 NS: Final = 1_000_000_000
 DAY_NS: Final = 86_400 * NS
+VOLUME_BEFORE: Final = 4e8
+"""Worth in USDT of what was traded in the day before; the instrument at place n has an (n + 4)th of it."""
 
 
 @dataclass(slots=True)
@@ -86,7 +88,8 @@ def new_instrument(
     bid = round(ticks)
     open_ticks = round(ticks * (1.0 + random.gauss(0.0, 0.02)))
     trades = random.randrange(20_000, 400_000)
-    lots = round(trades * 400.0 / symbol.worth * 10**qty_decimals) + 1
+    # Whoever asks for the most traded gets what comes first.
+    lots = round(VOLUME_BEFORE / (number + 4.0) / symbol.worth * 10**qty_decimals) + 1
     day = DayBefore(
         open_ticks=open_ticks,
         open_ns=start_ns - DAY_NS,

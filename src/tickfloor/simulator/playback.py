@@ -12,6 +12,8 @@ from tickfloor.simulator.settings import SimulatorSettings
 
 STEP_FRAMES: Final = 256
 """Frames between two writes."""
+PROGRESS_LINES: Final = 1024
+"""Lines between two words about the progress."""
 
 
 class RecordedFace(Face, Protocol):
@@ -41,6 +43,12 @@ class RecordedFace(Face, Protocol):
 
 
 MakeFace = Callable[[SimulatorSettings, Conditions], RecordedFace]
+Progress = Callable[[int, int], None]
+"""Told now and then how many bytes of the captures were read, and of how many."""
+
+
+def unheard(_read: int, _of: int) -> None:
+    """Tell nobody about the progress."""
 
 
 class PlaybackSource:
@@ -50,7 +58,13 @@ class PlaybackSource:
         played: frames so far.
     """
 
-    def __init__(self, settings: SimulatorSettings, conditions: Conditions, known: Mapping[str, MakeFace]) -> None:
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        conditions: Conditions,
+        known: Mapping[str, MakeFace],
+        progress: Progress = unheard,
+    ) -> None:
         """Read the captures once, to know what they hold.
 
         Raises:
@@ -74,13 +88,17 @@ class PlaybackSource:
             self._by_capture.append(face)
         self._recorded = list(by_venue.values())
         self.faces: list[Face] = [*self._recorded]
-        self.now_ns = self._look()
+        self.now_ns = self._look(progress)
         self.ended = False
         self.played = 0
         self._frames: Iterator[MergedFrame] = merge(self._captures)
         self._next: MergedFrame | None = next(self._frames, None)
         self._subscriptions = 0
         self._changed = 0.0
+
+    def recorded(self) -> Mapping[str, Collection[str]]:
+        """Return the names of the streams by venue."""
+        return {face.venue: face.recorded() for face in self._recorded}
 
     def ready(self) -> bool:
         """Say whether clients have asked for streams, and for no more for a while."""
@@ -112,10 +130,13 @@ class PlaybackSource:
             self._next = next(self._frames, None)
         return True
 
-    def _look(self) -> int:
+    def _look(self, progress: Progress) -> int:
         """Show every line to its face; return the first frame's time."""
         first = 0
-        for recv_ns, index, kind, ref, payload, _ in merge(self._captures):
+        size = sum(capture.bytes_total for capture in self._captures)
+        for number, (recv_ns, index, kind, ref, payload, _) in enumerate(merge(self._captures)):
+            if number % PROGRESS_LINES == 0:
+                progress(sum(capture.bytes_read for capture in self._captures), size)
             self._by_capture[index].know(recv_ns, kind, ref, payload)
             if kind == "F" and not first:
                 first = recv_ns

@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from tickfloor.simulator.conditions import Conditions
-from tickfloor.simulator.errors import SimulatorError
+from tickfloor.simulator.errors import PortError, SimulatorError
 from tickfloor.simulator.face import Asked, Face, Reply
 from tickfloor.simulator.server import HOST
 from tickfloor.simulator.weights import WeightMeter
@@ -65,7 +65,7 @@ class RestServer:
         """Listen, and return the port.
 
         Raises:
-            SimulatorError: it cannot be had.
+            PortError: it cannot be had.
         """
         app = web.Application()
         app.router.add_get("/simulator/ledger", self._ledger)
@@ -82,7 +82,7 @@ class RestServer:
             await site.start()
         except OSError as error:
             await self.close()
-            raise SimulatorError(f"port {port} cannot be listened on: {error.strerror}") from error
+            raise PortError(port, error) from error
         return int(self._runner.addresses[0][1])
 
     async def close(self) -> None:

@@ -1,6 +1,6 @@
 """Seeded markets, several venues side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from tickfloor.simulator.face import Face
@@ -31,6 +31,10 @@ class SeededSource:
         self.ended = False
         self._markets = [face.market for face in faces]
         self._step_ns = int(STEP_EVENTS / rate * NS)
+
+    def recorded(self) -> Mapping[str, Collection[str]]:
+        """Return nothing: it happens now."""
+        return {}
 
     def ready(self) -> bool:
         """Say yes: the market waits for nobody."""

@@ -10,7 +10,7 @@ from picows import WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeRes
 
 from tickfloor.simulator.conditions import Conditions
 from tickfloor.simulator.connection import Connection
-from tickfloor.simulator.errors import SimulatorError
+from tickfloor.simulator.errors import PortError
 from tickfloor.simulator.face import Face
 from tickfloor.simulator.settings import SimulatorSettings
 
@@ -49,14 +49,14 @@ class StreamServer:
         """Listen, and return the port.
 
         Raises:
-            SimulatorError: it cannot be had.
+            PortError: it cannot be had.
         """
         try:
             self._server = await ws_create_server(
                 self._listener, HOST, port, enable_auto_pong=False, logger_name="simulator"
             )
         except OSError as error:
-            raise SimulatorError(f"port {port} cannot be listened on: {error.strerror}") from error
+            raise PortError(port, error) from error
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:

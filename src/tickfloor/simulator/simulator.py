@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final, Self
 
@@ -11,7 +12,7 @@ from tickfloor.simulator.conditions import Conditions
 from tickfloor.simulator.errors import HostilityError, SimulatorError
 from tickfloor.simulator.face import Face
 from tickfloor.simulator.hostility import Hostility, parameters_of, read_hostility
-from tickfloor.simulator.playback import PlaybackSource
+from tickfloor.simulator.playback import PlaybackSource, Progress, unheard
 from tickfloor.simulator.registry import HOSTILITIES
 from tickfloor.simulator.rest_server import RestServer
 from tickfloor.simulator.seeded import SeededSource
@@ -33,10 +34,14 @@ class Simulator:
     Attributes:
         stream_url: ``ws://…``, before the venues' own paths; each venue is also under a path with its name.
         rest_url: ``http://…``, likewise.
+        begins_ns: market time of the beginning, ns UTC.
     """
 
-    def __init__(self, settings: SimulatorSettings | None = None) -> None:
-        """Prepare an exchange.
+    def __init__(self, settings: SimulatorSettings | None = None, progress: Progress = unheard) -> None:
+        """Prepare an exchange; captures are read once, which takes a while where they are large.
+
+        Args:
+            progress: told how far that is.
 
         Raises:
             SimulatorError: a venue is unknown, or a scenario's step has neither a time nor a frame.
@@ -46,12 +51,12 @@ class Simulator:
         self.settings = settings or SimulatorSettings()
         self._start_ns = self.settings.start_ns or time.time_ns()
         self.conditions = Conditions()
-        self._source: Source = self._make_source()
+        self._source: Source = self._make_source(progress)
         self._faces: list[Face] = self._source.faces
         self.server = StreamServer(self._faces, self.settings, self.conditions)
         self._rest = RestServer(self, self._faces, self.conditions, enforce_limits=self.settings.enforce_limits)
         self._clock = MarketClock(self._source.now_ns, self.settings.speed)
-        self._begun_ns = self._source.now_ns
+        self.begins_ns = self._source.now_ns
         self._steps = [(step, _hostility(step)) for step in self.settings.scenario]
         self._done: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
         self._going = asyncio.Event()
@@ -63,7 +68,7 @@ class Simulator:
         """Listen and begin.
 
         Raises:
-            SimulatorError: a port cannot be had.
+            PortError: a port cannot be had.
         """
         try:
             stream_port = await self.server.open(self.settings.stream_port)
@@ -110,6 +115,14 @@ class Simulator:
         """
         self._face(venue)
         return f"{self.stream_url}/{venue}", f"{self.rest_url}/{venue}"
+
+    def venues(self) -> list[str]:
+        """Return the names of the venues."""
+        return [face.venue for face in self._faces]
+
+    def recorded(self) -> Mapping[str, Collection[str]]:
+        """Return the names of the recorded streams by venue; of a seeded market there are none."""
+        return self._source.recorded()
 
     # What it did
 
@@ -211,7 +224,7 @@ class Simulator:
         """
         found = [face for face in self._faces if fnmatchcase(face.venue, venue)]
         if not found:
-            raise HostilityError(f"no venue is called {venue!r}; there are {', '.join(self._names())}")
+            raise HostilityError(f"no venue is called {venue!r}; there are {', '.join(self.venues())}")
         return found
 
     # Inside
@@ -241,7 +254,7 @@ class Simulator:
     def _scenario(self) -> None:
         if not self._steps:
             return
-        elapsed = (self._source.now_ns - self._begun_ns) / NS
+        elapsed = (self._source.now_ns - self.begins_ns) / NS
         frames = self.frames() if any(step.frame is not None for step, _ in self._steps) else 0
         for each in list(self._steps):
             step, hostility = each
@@ -257,9 +270,9 @@ class Simulator:
     def _note(self, done: str) -> None:
         self._done.append({"market_ns": self._source.now_ns, "done": done})
 
-    def _make_source(self) -> Source:
+    def _make_source(self, progress: Progress) -> Source:
         if self.settings.captures:
-            return PlaybackSource(self.settings, self.conditions, RECORDED)
+            return PlaybackSource(self.settings, self.conditions, RECORDED, progress)
         unknown = [venue for venue in self.settings.venues if venue not in SEEDED]
         if unknown:
             raise SimulatorError(f"there is no venue {unknown[0]!r}; there are {', '.join(SEEDED)}")
@@ -270,10 +283,7 @@ class Simulator:
         for face in self._faces:
             if face.venue == venue:
                 return face
-        raise SimulatorError(f"{venue!r} is not simulated; there are {', '.join(self._names())}")
-
-    def _names(self) -> list[str]:
-        return [face.venue for face in self._faces]
+        raise SimulatorError(f"{venue!r} is not simulated; there are {', '.join(self.venues())}")
 
 
 def _hostility(step: Step) -> Hostility:

@@ -1,5 +1,6 @@
 """Where frames come from: a seeded market, or captures."""
 
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from tickfloor.simulator.face import Face
@@ -17,6 +18,9 @@ class Source(Protocol):
     faces: list[Face]
     now_ns: int
     ended: bool
+
+    def recorded(self) -> Mapping[str, Collection[str]]:
+        """Return the names of the recorded streams by venue; none where nothing was recorded."""
 
     def ready(self) -> bool:
         """Say whether it can begin."""

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from tickfloor.simulator.conditions import Conditions
-from tickfloor.simulator.hostility import Count, Exchange, Hostility, Seconds
+from tickfloor.simulator.hostility import Count, Exchange, Hostility, Seconds, counted
 from tickfloor.simulator.stream import Tamper
 from tickfloor.simulator.tampers import Backwards, Break, FalseChecksum, LeaveOut, Silence, Twice
 
@@ -25,7 +25,7 @@ class OnStreams(Hostility, frozen=True):
             face.streams.tamper(self.stream, lambda: self._tamper(exchange.conditions))
             for face in exchange.faces_of(self.venue)
         )
-        return f"{self.name}: {found} streams"
+        return f"{self.name}: {counted(found, 'stream')}"
 
     def _tamper(self, conditions: Conditions) -> Tamper:
         raise NotImplementedError

@@ -221,13 +221,13 @@ def test_an_answer_says_nothing_of_ids_before_the_lowest_it_holds():
 
 def test_a_hole_longer_than_an_answer_is_asked_for_page_after_page():
     joined = Joined()
-    joined.live(1, 31)
+    joined.live(1, 301)
     joined.after(PATIENCE_NS)
-    joined.backlog(*range(2, 12))
-    joined.backlog(*range(12, 22))
-    joined.backlog(*range(22, 32))
-    assert [asked[1:] for asked in joined.repairs.asked] == [(2, 30), (12, 30), (22, 30)]
-    assert joined.ids == list(range(1, 32))
+    joined.backlog(*range(2, 102))
+    joined.backlog(*range(102, 202))
+    joined.backlog(*range(202, 302))
+    assert [asked[1:] for asked in joined.repairs.asked] == [(2, 300), (102, 300), (202, 300)]
+    assert joined.ids == list(range(1, 302))
 
 
 def test_holes_near_each_other_are_one_question_if_one_answer_can_fill_them():

@@ -19,6 +19,7 @@ from tickfloor.feeds.live.receive_clock import ReceiveClock
 from tickfloor.feeds.live.repairing.repair_queue import RepairQueue
 from tickfloor.feeds.live.repairing.repairs import LiveRepairs
 from tickfloor.feeds.live.repairing.rest import Answer
+from tickfloor.feeds.live.route_out import SocksProxyError
 from tickfloor.feeds.live.venue_feed import RECORDER_CLOSE_SECONDS, VenueFeed
 from tickfloor.feeds.live.watching.watchdog import Patience
 from tickfloor.feeds.publishing.publisher import MarketPublisher
@@ -337,7 +338,7 @@ def test_the_report_says_how_connections_and_instruments_stand():
             [connection] = report.connections
             assert (connection.name, connection.state, connection.streams) == ("market-1", ConnectionState.OPEN, 2)
             assert connection.frames == live.feed.frames > 3
-            assert live.feed.problems() == ("market-1: 1 malformed frames, the newest: not JSON",)
+            assert live.feed.problems() == ("market-1: frames that could not be read: 1, the newest: not JSON",)
             await live.venue.until(lambda: live.said("malformed frames"))
 
     run(main())
@@ -410,12 +411,21 @@ def test_what_the_venue_does_not_trade_is_an_error_with_a_hint():
     run(main())
 
 
+def test_a_socks_proxy_is_refused_before_anything_is_made(tmp_path):
+    settings = VenueSettings(venue="binance", proxy="socks5://mine:1080")
+    with pytest.raises(SocksProxyError, match="binance: the setting proxy"):
+        VenueFeed.of(
+            settings, publisher=None, audit=None, clock=ReceiveClock(), record=tmp_path, on_flush=None, log=None
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_venue_whose_list_cannot_be_read_is_asked_again():
     async def main():
         failures = [Answer(400, {}, b"no", 0, "/instruments"), Answer(200, {}, b"?", 0, "/instruments")]
         async with floor("AB", failures=failures) as live:
             await live.venue.until(lambda: live.venue.open)
-            reasons = [fields["reason"] for fields in live.said("answer cannot be used")]
+            reasons = [fields["reason"] for fields in live.said("the venue has not said what it trades")]
             assert reasons == ["status 400: no", "not a list"]
 
     run(main())

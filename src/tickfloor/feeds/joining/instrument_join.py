@@ -15,6 +15,10 @@ from tickfloor.feeds.venue import BacklogTrade, Missing, Repairs
 
 MOST_HELD: Final = 50_000
 MOST_HOLES: Final = 1_000
+MOST_ABSENT: Final = 64
+"""Ranges of ids that an answer has left out and that are still taken if they come after all."""
+MANY: Final = 50
+"""An answer of so many trades is asked to go on at once."""
 NEVER_NS: Final = 1 << 63
 
 
@@ -26,6 +30,8 @@ class Writer(Protocol):
     holding: bool
     join: Join | None
     row: list[float]
+    missing_from: int
+    inherited: Sequence[tuple[int, int]]
 
     def begin_after(self, trade_id: int, ts_event: int, /) -> None:
         """Let the trades begin after one that was made before anybody listened."""
@@ -39,6 +45,9 @@ class Writer(Protocol):
         self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int, /
     ) -> None:
         """Publish a trade that later ones have overtaken."""
+
+    def without_gap(self, ts_init: int, /) -> None:
+        """Say that nothing is missing any more."""
 
     def doubt(self, quality: Quality, on: bool, ts_init: int, /) -> None:
         """Mark the instrument as being repaired, or no longer."""
@@ -81,9 +90,9 @@ class InstrumentJoin:
     """
 
     __slots__ = (
-        "_busy", "_due_ns", "_held", "_ids", "_marked", "_newest", "_newest_fetched", "_newest_live", "_newest_ns",
-        "_publishing", "_seen", "_terms", "_writer", "earlier", "given_up", "holes", "left_out", "let_go", "questions",
-        "refused", "reordered", "repaired",
+        "_absent", "_busy", "_due_ns", "_held", "_ids", "_marked", "_newest", "_newest_fetched", "_newest_live",
+        "_newest_ns", "_publishing", "_seen", "_terms", "_writer", "earlier", "given_up", "holes", "left_out",
+        "let_go", "questions", "refused", "reordered", "repaired",
     )  # fmt: skip
 
     def __init__(self, writer: Writer, terms: Terms, busy: "dict[InstrumentJoin, None]") -> None:
@@ -96,6 +105,8 @@ class InstrumentJoin:
         self._terms = terms
         self._busy = busy
         self.holes = Holes()
+        self._absent = Holes()
+        """the newest ids that an answer has left out: a stream may have been ahead of it"""
         self._held: dict[int, Held] = {}
         self._ids: list[int] = []
         self._newest = -1
@@ -109,6 +120,8 @@ class InstrumentJoin:
         self.repaired = self.reordered = self.left_out = self.let_go = 0
         self.given_up = self.refused = self.questions = self.earlier = 0
         self._catch_up()
+        for first, last in writer.inherited:
+            self._open(Missing(first, last), 0)
 
     @property
     def held(self) -> int:
@@ -119,6 +132,17 @@ class InstrumentJoin:
     def behind(self) -> int:
         """See :meth:`~tickfloor.feeds.joining.trade_joins.TradeJoins.behind`."""
         return max(0, self._newest_fetched - self._live_until())
+
+    def lacks(self, trade_id: int) -> bool:
+        """Say whether an id is known to be missing, or to be left out by an answer."""
+        return self.holes.at(trade_id) is not None or self._absent.at(trade_id) is not None
+
+    def numbered_anew(self, trade_id: int, ts_init: int) -> None:
+        """Forget what is missing of the old numbers; the first of the new ones, which was doubted, is missing."""
+        self._begin_anew()
+        self._newest = trade_id - 2
+        self._seen = trade_id
+        self._reach(trade_id - 1, 0, ts_init)
 
     def offer(
         self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int
@@ -176,12 +200,14 @@ class InstrumentJoin:
         self._note_progress(ordered, streamed=streamed)
         if ordered and self._writer.expected_id < 0:
             self._begin_after(ordered)
+        # What little there is may be all that there is yet: then the rest is asked for when it was due.
+        rest_at_ns = recv_ns if len(ordered) >= MANY else None
         for trade in ordered:
-            self._take(trade, recv_ns)
+            self._take(trade, recv_ns, rest_at_ns)
         if complete_from is None and ordered:
             complete_from = ordered[0].trade_id
         if complete_to is not None and complete_from is not None:
-            self.left_out += self.holes.close(complete_from, complete_to, ask_rest_at_ns=recv_ns)
+            self._leave_out(complete_from, complete_to, rest_at_ns)
         self._settle(recv_ns)
 
     def tick(self, recv_ns: int) -> None:
@@ -233,8 +259,10 @@ class InstrumentJoin:
     def _overtaken(self, trade: BacklogTrade, recv_ns: int) -> bool:
         """Publish a live trade that later ones have overtaken, unless it is a duplicate."""
         self._newest_live = max(self._newest_live, trade.trade_id)
-        if self.holes.at(trade.trade_id) is None:
+        absent = self._absent.close(trade.trade_id, trade.trade_id)
+        if not absent and self.holes.at(trade.trade_id) is None:
             return False
+        self.left_out -= absent
         self._publishing = True
         try:
             self._writer.missed_trade(trade.ts_event, recv_ns, *trade[1:6])
@@ -244,18 +272,30 @@ class InstrumentJoin:
         self._settle(recv_ns)
         return True
 
-    def _take(self, trade: BacklogTrade, recv_ns: int) -> None:
-        """Take in a fetched trade."""
+    def _leave_out(self, first: int, last: int, rest_at_ns: int | None) -> None:
+        """Note that missing ids do not exist, or that the venue does not know of them yet."""
+        for hole in self.holes:
+            begin, end = max(hole.first, first), min(hole.last, last)
+            if begin <= end:
+                self._absent.open(Missing(begin, end), 0, NEVER_NS)
+        while len(self._absent) > MOST_ABSENT:
+            self._absent.drop_oldest()
+        self.left_out += self.holes.close(first, last, ask_rest_at_ns=rest_at_ns)
+
+    def _take(self, trade: BacklogTrade, recv_ns: int, rest_at_ns: int | None) -> None:
+        """Take in a fetched trade; what is missing around it is asked for at ``rest_at_ns``; None: when it was due."""
         writer, trade_id = self._writer, trade.trade_id
         expected = writer.expected_id
         if abs(trade_id - expected) > MOST_MISSING:
             self.refused += 1
             return
-        if trade_id <= self._newest and self.holes.at(trade_id) is None:
+        absent = self._absent.close(trade_id, trade_id)
+        self.left_out -= absent
+        if trade_id <= self._newest and self.holes.at(trade_id) is None and not absent:
             return
         made_ns = trade.ts_event
         self._reach(trade_id - 1, made_ns, recv_ns)
-        self.repaired += self.holes.close(trade_id, trade_id, made_ns=made_ns, ask_rest_at_ns=recv_ns)
+        self.repaired += self.holes.close(trade_id, trade_id, made_ns=made_ns, ask_rest_at_ns=rest_at_ns)
         self._note_newest(trade_id, made_ns)
         if trade_id < expected:
             self._publish(Held(recv_ns, trade, fetched=True))
@@ -346,7 +386,13 @@ class InstrumentJoin:
             self._terms.audit.trade(writer.instrument, trade.price_text, trade.qty_text, trade.trade_id)
 
     def _mark(self, now_ns: int) -> None:
-        """Mark the instrument while an answer is hoped for."""
+        """Mark the instrument while an answer is hoped for, and note from which id on trades are missing."""
+        missing_from = next((hole.first for hole in self.holes if not hole.given_up), -1)
+        if missing_from >= self._writer.expected_id:
+            missing_from = -1
+        if missing_from < 0 <= self._writer.missing_from and not self.holes:
+            self._writer.without_gap(now_ns)
+        self._writer.missing_from = missing_from
         repairing = self._terms.hold_ns > 0 and any(hole.asked for hole in self.holes)
         if repairing is not self._marked:
             self._marked = repairing
@@ -359,6 +405,7 @@ class InstrumentJoin:
             self._publish(self._held.pop(heappop(self._ids)))
         self._writer.holding = False
         self.given_up += self.holes.clear()
+        self._absent.clear()
 
     def _note_progress(self, ordered: Sequence[BacklogTrade], *, streamed: bool) -> None:
         """Note how far the stream has come, before fetched trades hide it."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from tickfloor.contracts.ports import LogPort
 from tickfloor.feeds.live.connecting.line import Line
+from tickfloor.feeds.live.connecting.lines import MARKET
 from tickfloor.feeds.venue import StreamKey
 
 
@@ -47,9 +48,10 @@ class News:
             for key, reason in line.refused().items():
                 if (key, reason) not in self._refused:
                     self._refused.add((key, reason))
+                    stale = ", its instrument is stale" if key.channel in MARKET else ""
                     self._log.warning(
                         "stream refused", venue=self._venue, stream=key.channel.value, symbol=key.symbol,
-                        line=line.name, reason=reason, then="the connection goes on without it",
+                        line=line.name, reason=reason, then=f"the connection goes on without it{stale}",
                     )  # fmt: skip
         if malformed > self._malformed:
             self._log.warning(

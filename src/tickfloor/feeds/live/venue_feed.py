@@ -15,15 +15,17 @@ from tickfloor.feeds.live.choosing.listing import Choice, Listing
 from tickfloor.feeds.live.connecting.connection import Surroundings
 from tickfloor.feeds.live.connecting.lines import Lines, UnknownConnectionError
 from tickfloor.feeds.live.connecting.wire import Turn
-from tickfloor.feeds.live.failure import first_of
+from tickfloor.feeds.live.feed_task import FeedTask
 from tickfloor.feeds.live.news import News
 from tickfloor.feeds.live.receive_clock import ReceiveClock
 from tickfloor.feeds.live.repairing.repair_queue import RepairQueue
 from tickfloor.feeds.live.repairing.repairs import LiveRepairs
 from tickfloor.feeds.live.repairing.rest import RestClient
+from tickfloor.feeds.live.route_out import check_proxy
 from tickfloor.feeds.live.staleness import Staleness
 from tickfloor.feeds.live.venue_report import repair_report, venue_report
 from tickfloor.feeds.live.watching.rerouting import Rerouting
+from tickfloor.feeds.live.watching.seen_market import SeenMarket
 from tickfloor.feeds.live.watching.watchdog import Patience
 from tickfloor.feeds.publishing.audit import Audit
 from tickfloor.feeds.publishing.publisher import MarketPublisher
@@ -34,7 +36,6 @@ from tickfloor.worker.token_bucket import TokenBucket
 
 TICK_SECONDS: Final = 0.05
 REFRESH_SECONDS: Final = 3600.0
-CLOSE_SECONDS: Final = 0.8
 RECORDER_CLOSE_SECONDS: Final = 5.0
 """For what waits for the disk; usually it takes milliseconds."""
 PACE_SECONDS: Final = 2
@@ -98,8 +99,7 @@ class VenueFeed:
         self._lines: Lines | None = None
         self._rerouting: Rerouting | None = None
         self._symbols: tuple[str, ...] = ()
-        self._work: asyncio.Task[None] | None = None
-        self._closed = False
+        self._task = FeedTask(settings.venue)
         self._look_due_ns = 0
         self._news = News(
             settings.venue, log, unplaced=adapter.refused, recorded=(lambda: ()) if recorder is None else recorder.news
@@ -124,10 +124,12 @@ class VenueFeed:
 
         Raises:
             UnknownVenueError: there is no such venue.
+            SocksProxyError: REST requests would have to go through a SOCKS proxy.
             RecordingError: nothing can be recorded there.
         """
         dialect = dialect_of(settings)
         limits = dialect.limits
+        check_proxy(settings.venue, [dialect.rest_url()], settings.proxy)
         recorder = None if record is None else Recorder(record, settings.venue, clock=clock.now)
         client = RestClient(
             dialect.rest_url(),
@@ -172,25 +174,15 @@ class VenueFeed:
             ConfigError: the venue has nothing of what is asked for.
             Exception: something failed that is a fault of ours; a group of them if several did.
         """
-        self._work = asyncio.create_task(self._run(), name=f"feed-{self._settings.venue}")
-        try:
-            await self._work
-        except asyncio.CancelledError:
-            if not self._closed:
-                raise
-        except BaseExceptionGroup as group:
-            raise first_of(group) from group
+        await self._task.run(self._run())
 
     async def close(self) -> None:
         """Close the connections, then what they used."""
-        if self._closed:
+        if self._task.ended:
             return
-        self._closed = True
-        if self._work is not None and not self._work.done():
-            for line in () if self._lines is None else self._lines.all():
-                line.close()
-            self._work.cancel()
-            await asyncio.wait({self._work}, timeout=CLOSE_SECONDS)
+        for line in () if self._lines is None else self._lines.all():
+            line.close()
+        await self._task.end()
         for closer in self._closers:
             await closer()
         if self._recorder is not None:
@@ -234,7 +226,9 @@ class VenueFeed:
         for line in self._lines.all():
             found += [f"{key.channel} of {key.symbol} refused: {reason}" for key, reason in line.refused().items()]
             if line.malformed:
-                found.append(f"{line.name}: {line.malformed} malformed frames, the newest: {line.newest_problem}")
+                found.append(
+                    f"{line.name}: frames that could not be read: {line.malformed:,}, the newest: {line.newest_problem}"
+                )
         return tuple(found)
 
     async def _run(self) -> None:
@@ -250,7 +244,8 @@ class VenueFeed:
             lines = self._lines = Lines(surroundings, self._staleness, group, on_regained=self._fetch_books)
             self._rerouting = Rerouting(
                 lines, self._staleness, adapter=self.adapter, dialect=self._dialect, joins=self._joins,
-                questions=self._queue, now=self._clock.now, log=self._log, patience=self._patience,
+                market=SeenMarket(self._publisher), questions=self._queue, now=self._clock.now, log=self._log,
+                patience=self._patience,
             )  # fmt: skip
             listing = Listing(
                 self._settings,

@@ -33,6 +33,7 @@ def venue_report(
         connections=connections,
         repairs=repairs,
         missing_trades=joined.missing,
+        repaired_trades=joined.repaired,
         skipped_trades=joined.left_out,
         gaps={writer.instrument.symbol: writer.missed_trades for writer in writers if writer.quality is Quality.GAP},
         clock_ahead_ms=None if ahead_ns is None else ahead_ns / NS_PER_MS,

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
@@ -47,7 +46,7 @@ class LiveWorker:
         self._output = FeedOutput(runtime, settings, stopping=lambda: self._stop, repeats=False)
         self._lasting = _descriptors_that_outlast_a_loop()
         self._loop = uvloop.new_event_loop()
-        self._clock = ReceiveClock() if not source.begins_ns else ReceiveClock(wall=_from(source.begins_ns))
+        self._clock = ReceiveClock(wall=lambda: time.time_ns() + source.ahead_ns)
         self._feeds = {venue.venue: self._feed(venue, source.record) for venue in source.venues}
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = False
@@ -188,12 +187,6 @@ class LiveWorker:
 
     def _say_status_if_due(self) -> None:
         self._output.say_status_if_due(self._frames, self._malformed, 0.0)
-
-
-def _from(begins_ns: int) -> Callable[[], int]:
-    """Return a wall clock that stands at a time now."""
-    offset_ns = begins_ns - time.monotonic_ns()
-    return lambda: time.monotonic_ns() + offset_ns
 
 
 def _descriptors_that_outlast_a_loop() -> set[int]:

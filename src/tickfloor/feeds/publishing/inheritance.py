@@ -6,6 +6,8 @@ to them is done again from its records. Bars with a mark may be older or newer t
 told of them is told by their times, and the instrument is named as unsure.
 """
 
+import itertools
+
 from tickfloor.board.board_reader import BoardReader
 from tickfloor.board.row import Field, empty_row
 from tickfloor.contracts.bars import Bar, BarField
@@ -30,6 +32,7 @@ class Inheritance:
         forming: the forming bars.
         closed: bars that have closed and are not on the board, in that order.
         unsure: bars may lack or repeat trades of the moment of death.
+        lacks_trades: the predecessor knew of missing ids; :meth:`missing` needs every record of the tape to say which.
     """
 
     def __init__(self, reader: BoardReader, number: int) -> None:
@@ -37,6 +40,8 @@ class Inheritance:
         self.row = empty_row() if found is None else list(found)
         mark = self.row[Field.BARS_AHEAD]
         self.unsure = mark != 0.0
+        self.lacks_trades = self.row[Field.MISSING_FROM] >= 0
+        self._trade_ids: list[int] = []
         # An instrument's first mark comes with a row of which nothing is known.
         self.held = int(self.row[Field.SEQUENCE]) if self.row[Field.TS_INIT] else -1
         self.whole = max(self.held + 1, int(mark) - 1)
@@ -58,6 +63,8 @@ class Inheritance:
         a: float, b: float, c: float, d: float,
     ) -> None:  # fmt: skip
         """Take in a record; one that the row holds already changes nothing."""
+        if kind == _TRADE and self.lacks_trades:
+            self._trade_ids.append(int(c))
         if sequence <= self.held:
             return
         row = self.row
@@ -72,6 +79,21 @@ class Inheritance:
             row[Field.BID], row[Field.BID_SIZE], row[Field.ASK], row[Field.ASK_SIZE] = a, b, c, d
         elif kind == _BAR_CLOSE:
             self._close(Interval(code), ts_event // 1_000_000)
+
+    def missing(self) -> tuple[tuple[int, int], ...]:
+        """Return the ids before the newest trade that are not on the tape, ranges with both ends.
+
+        What is older than the tape is left out: whether it is missing cannot be told.
+        """
+        if not self.lacks_trades:
+            return ()
+        known = sorted({*self._trade_ids, int(self.row[Field.TRADE_ID])})
+        first = int(self.row[Field.MISSING_FROM])
+        return tuple(
+            (max(before + 1, first), after - 1)
+            for before, after in itertools.pairwise(known)
+            if after - 1 >= max(before + 1, first)
+        )
 
     def _add_to_minute(self, ts_ms: int, price: float, qty: float, *, bought: bool) -> None:
         minute = self.forming.minute

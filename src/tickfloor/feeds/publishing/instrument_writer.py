@@ -24,7 +24,7 @@ SEQUENCE, TS_EVENT, TS_INIT, LAST, LAST_QTY, LAST_SIDE = map(int, tuple(Field)[:
 BID, BID_SIZE, ASK, ASK_SIZE = map(int, (Field.BID, Field.BID_SIZE, Field.ASK, Field.ASK_SIZE))
 DELTA, BOUGHT, SOLD = map(int, (Field.CUMULATIVE_DELTA, Field.BUY_VOLUME, Field.SELL_VOLUME))
 TRADES, LATE_TRADES, LAST_US = map(int, (Field.TRADES, Field.LATE_TRADES, Field.LAST_US))
-TRADE_ID: Final = int(Field.TRADE_ID)
+TRADE_ID, MISSING_FROM = map(int, (Field.TRADE_ID, Field.MISSING_FROM))
 OPEN, HIGH, LOW, CLOSE, VOLUME = map(int, tuple(BarField)[1:6])
 QUOTE_VOLUME, BUY_VOLUME, BAR_TRADES, FIRST_MS, LAST_MS = map(int, tuple(BarField)[6:])
 TRADE, QUOTE, BOOK = int(Kind.TRADE), int(Kind.QUOTE), int(Kind.BOOK)
@@ -84,6 +84,8 @@ class InstrumentWriter:
         missed_trades: ids left out by those gaps.
         duplicates: trades dropped because their id was not new.
         join: who is asked about trades out of order; None: nobody, what is missing is a gap.
+        missing_from: the lowest id that the join knows to be missing before the newest one; -1: none is.
+        inherited: what a predecessor was still missing, ranges of ids with both ends.
         holding: the join holds trades back, and is asked about the next one, too.
         quotes_from_ticker: the venue sends best prices; the book does not make quotes any more.
     """
@@ -106,9 +108,11 @@ class InstrumentWriter:
         "forming",
         "holding",
         "id_gaps",
+        "inherited",
         "instrument",
         "join",
         "missed_trades",
+        "missing_from",
         "quotes_from_ticker",
         "row",
     )
@@ -127,6 +131,8 @@ class InstrumentWriter:
         self._id = instrument.id
         self.expected_id = -1
         self.join: Join | None = None
+        self.missing_from = -1
+        self.inherited: Sequence[tuple[int, int]] = ()
         self._ids = TradeIds()
         self._trust = Trust()
         self.holding = False
@@ -137,16 +143,25 @@ class InstrumentWriter:
         self._book_bids_asks: OrderBook | None = None
         self._dirty = 0
 
-    def restore(self, row: Sequence[float], forming: FormingBars, closed: Sequence[tuple[Interval, Bar]] = ()) -> None:
+    def restore(
+        self,
+        row: Sequence[float],
+        forming: FormingBars,
+        closed: Sequence[tuple[Interval, Bar]] = (),
+        missing: Sequence[tuple[int, int]] = (),
+    ) -> None:
         """Go on from a predecessor's row and bars; the book begins anew.
 
         Args:
             closed: bars that have closed and are not on the board, in that order.
+            missing: ids that the predecessor was missing before the newest one, ranges with both ends.
         """
         self.row[:] = row
         self.row[Field.BARS_AHEAD] = 0.0
         self.row[Field.QUALITY] = float(Quality.UNKNOWN)
         self.expected_id = int(row[TRADE_ID]) + 1 or -1
+        self.inherited = missing
+        self.missing_from = missing[0][0] if missing else -1
         self._bars.restore(forming, closed, int(row[LAST_US]) // 1000)
         self._mark(DIRTY_ROW | DIRTY_MINUTE | DIRTY_LONGER)
 
@@ -283,6 +298,11 @@ class InstrumentWriter:
         finally:
             self.expected_id = due
 
+    def without_gap(self, ts_init: int) -> None:
+        """Say that no trade is missing before the newest one any more."""
+        self._trust.trade_gap = False
+        self._requalify(self._publisher.venue_ns or ts_init, ts_init, 0)
+
     def doubt(self, quality: Quality, on: bool, ts_init: int) -> None:
         """Say that the instrument is not received (STALE) or being repaired (REPAIRING), or no longer."""
         if self._trust.doubt(quality, on):
@@ -305,6 +325,8 @@ class InstrumentWriter:
         else:
             if ts_event >= publisher.minute_end_ns:
                 publisher.advance(ts_event, ts_init)
+            elif ts_event < publisher.minute_start_ns:
+                self._check_late(ts_event)
             if ts_event > publisher.venue_ns:
                 publisher.venue_ns = ts_event
             if ts_event - ts_init > publisher.clock.newest_ahead_ns:
@@ -418,6 +440,7 @@ class InstrumentWriter:
         if dirty & DIRTY_BOOK and self._book_bids_asks is not None:
             board.write_book(number, self._book_update_id, *self._book_bids_asks.top(BOOK_LEVELS))
         self.row[TRADE_ID] = self.expected_id - 1 if self.expected_id >= 0 else -1
+        self.row[MISSING_FROM] = self.missing_from
         board.write_row(number, self.row)
 
     def _late_trade(
@@ -425,8 +448,7 @@ class InstrumentWriter:
     ) -> None:
         """Publish a trade of a minute that has closed, and the closed bars that it changes."""
         publisher = self._publisher
-        if ts_event < publisher.venue_ns - MAX_LATE_NS:
-            raise FrameError(f"trade time {ts_event} ns is over a day behind the venue's {publisher.venue_ns} ns")
+        self._check_late(ts_event)
         if self._unsettled or trade_id != self.expected_id:
             self._settle_trade(ts_event, ts_init, trade_id, price, qty)
         self.expected_id = trade_id + 1
@@ -467,7 +489,9 @@ class InstrumentWriter:
         expected = self.expected_id
         # What is only late or repeated is not newer than the last.
         newer = ts_event // 1_000 > self.row[LAST_US]
-        if trade_id < expected and newer and self._ids.begins_anew(expected, trade_id):
+        if trade_id < expected and newer and not self._lacks(trade_id) and self._ids.begins_anew(expected, trade_id):
+            if self.join is not None:
+                self.join.numbered_anew(trade_id, ts_init)
             return None
         new = trade_id == expected or self._ids.follows(expected, trade_id)
         taken = None
@@ -478,6 +502,9 @@ class InstrumentWriter:
         if not taken:
             self.duplicates += 1
         return bool(taken)
+
+    def _lacks(self, trade_id: int) -> bool:
+        return self.join is not None and self.join.lacks(trade_id)
 
     def _settle_trade(self, ts_event: int, ts_init: int, trade_id: int, price: float, qty: float) -> None:
         """Handle what is not the usual next trade: the first, one after a gap, one after that."""
@@ -509,13 +536,18 @@ class InstrumentWriter:
             return publisher.venue_ns or ts_init
         if ts_event >= publisher.minute_end_ns:
             publisher.advance(ts_event, ts_init)
-        elif ts_event < publisher.venue_ns - MAX_LATE_NS:
-            raise FrameError(f"venue time {ts_event} ns is over a day behind the venue's {publisher.venue_ns} ns")
+        else:
+            self._check_late(ts_event)
         if ts_event > publisher.venue_ns:
             publisher.venue_ns = ts_event
         if ts_event - ts_init > publisher.clock.newest_ahead_ns:
             publisher.observe(ts_event, ts_init)
         return ts_event
+
+    def _check_late(self, ts_event: int) -> None:
+        venue_ns = self._publisher.venue_ns
+        if ts_event < venue_ns - MAX_LATE_NS:
+            raise FrameError(f"venue time {ts_event} ns is over a day behind the venue's {venue_ns} ns")
 
     def _append(
         self, ts_event: int, ts_init: int, kind: int, code: int, flags: int,

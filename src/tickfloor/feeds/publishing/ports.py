@@ -97,3 +97,9 @@ class Join(Protocol):
         Returns:
             True if it was published or is held back, False if it is a duplicate, None to leave it to the writer.
         """
+
+    def lacks(self, trade_id: int, /) -> bool:
+        """Say whether an id is known to be missing."""
+
+    def numbered_anew(self, trade_id: int, ts_init: int, /) -> None:
+        """Take in that the venue numbers its trades anew, and that this one, not published yet, is the second."""

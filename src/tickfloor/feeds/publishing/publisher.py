@@ -26,6 +26,10 @@ MAX_AHEAD_NS: Final = 3_600_000_000_000
 MAX_JUMP_NS: Final = 60_000_000_000
 """A venue time this far ahead of the estimate and of our own clock is refused, until several in a row agree."""
 BELIEVED_DOUBTS: Final = 3
+BELIEVED_AFTER_NS: Final = 1_000_000_000
+"""So many agreeing times, and for so long, with none between them that could be."""
+LATEST_NS: Final = 7_258_118_400_000_000_000
+"""The year 2200: a venue time beyond it is refused however often it comes, no record can hold much later ones."""
 MAX_BEHIND_NS: Final = 86_400_000_000_000
 """A first record or a trade further behind is refused."""
 NEVER_NS: Final = 1 << 63
@@ -48,8 +52,10 @@ class MarketPublisher:
 
     __slots__ = (
         "_assign",
+        "_doubted_after_ns",
         "_doubted_at_ns",
         "_doubted_ns",
+        "_doubted_since_ns",
         "_doubts",
         "_writers",
         "_writers_by_id",
@@ -98,6 +104,8 @@ class MarketPublisher:
         self.forming_end_ns = NEVER_NS
         self._doubted_ns = 0
         self._doubted_at_ns = 0
+        self._doubted_since_ns = 0
+        self._doubted_after_ns = 0
         self._doubts = 0
         self.dirty: list[InstrumentWriter] = []
         self._assign = assign
@@ -124,11 +132,9 @@ class MarketPublisher:
         row: Sequence[float],
         forming: FormingBars,
         closed: Sequence[tuple[Interval, Bar]],
+        missing: Sequence[tuple[int, int]] = (),
     ) -> None:
-        """Go on with an instrument of a predecessor from its row and bars.
-
-        Args:
-            closed: bars that have closed and are not on the board, in that order.
+        """Go on with an instrument of a predecessor; see :meth:`InstrumentWriter.restore`.
 
         Raises:
             BoardFullError, LayoutMismatchError: the board is not the predecessor's.
@@ -136,7 +142,7 @@ class MarketPublisher:
         self.board.add_instrument(instrument)
         writer = self._writers[instrument.symbol] = InstrumentWriter(self, instrument)
         insort(self._writers_by_id, writer, key=lambda each: each.instrument.id)
-        writer.restore(row, forming, closed)
+        writer.restore(row, forming, closed, missing)
         self.forming_until(writer.forming_end_ns)
         self.venue_ns = max(self.venue_ns, int(row[Field.TS_EVENT]))
         self.minute_start_ns = self.venue_ns - self.venue_ns % MINUTE_NS
@@ -166,18 +172,21 @@ class MarketPublisher:
         Raises:
             FrameError: it is further ahead than can be, or the first and over a day behind the receive time.
         """
+        if ts_event > LATEST_NS:
+            raise FrameError(f"venue time {ts_event} ns is after the year 2200")
         now = self.clock.now(ts_init)
         if now is None:
             if ts_event > ts_init + MAX_AHEAD_NS:
                 raise FrameError(f"venue time {ts_event} ns is over an hour ahead of the receive time {ts_init} ns")
         elif ts_event > max(now, ts_init) + MAX_JUMP_NS:
             # One wrong time, believed, would make every trade until then late. Clocks are set, too: so records
-            # that agree, received one after the other, are believed in the end.
+            # that agree, with none between them that could be, are believed in the end.
             if ts_init != self._doubted_at_ns:
-                agrees = abs(ts_event - self._doubted_ns) <= MAX_JUMP_NS
+                agrees = abs(ts_event - self._doubted_ns) <= MAX_JUMP_NS and self._doubted_after_ns == self.venue_ns
                 self._doubts = self._doubts + 1 if agrees else 1
-                self._doubted_ns, self._doubted_at_ns = ts_event, ts_init
-            if self._doubts < BELIEVED_DOUBTS:
+                self._doubted_since_ns = self._doubted_since_ns if agrees else ts_init
+                self._doubted_ns, self._doubted_at_ns, self._doubted_after_ns = ts_event, ts_init, self.venue_ns
+            if self._doubts < BELIEVED_DOUBTS or ts_init - self._doubted_since_ns < BELIEVED_AFTER_NS:
                 raise FrameError(
                     f"venue time {ts_event} ns is {(ts_event - now) / 1e9:,.0f} s ahead of the venue's clock"
                 )

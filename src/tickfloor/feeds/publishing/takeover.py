@@ -47,7 +47,9 @@ class Legacy:
 
     @property
     def first_to_follow(self) -> int:
-        """The earliest sequence that some row may not hold yet."""
+        """The earliest sequence that is of interest: that some row may not hold yet, or all, to see what is missing."""
+        if any(each.lacks_trades for each in self._left):
+            return 0
         return min((each.held for each in self._left), default=-1) + 1
 
     def follow(self, records: bytes) -> None:
@@ -59,7 +61,7 @@ class Legacy:
     def hand_over(self, publisher: Callable[[str], MarketPublisher]) -> None:
         """Let publishers go on with it, by venue, and bring the board up to it."""
         for instrument, left in zip(self.instruments, self._left, strict=True):
-            publisher(instrument.venue).take_over(instrument, left.row, left.forming, left.closed)
+            publisher(instrument.venue).take_over(instrument, left.row, left.forming, left.closed, left.missing())
         newest_init = max((int(left.row[Field.TS_INIT]) for left in self._left), default=0)
         for venue in {instrument.venue for instrument in self.instruments}:
             publisher(venue).close_ended(newest_init)

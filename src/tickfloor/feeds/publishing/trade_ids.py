@@ -7,14 +7,17 @@ from tickfloor.feeds.publishing.jumps import JumpGuard
 
 MOST_MISSING: Final = 1_000_000_000
 """Trade ids that may be missing at once."""
+MOST_UNDOUBTED: Final = 10_000
+"""Trade ids that may be missing before a single trade: more, and another one must go on from there."""
 
 
 class TradeIds:
     """Judges the ids of one instrument's trades that are not the expected one."""
 
-    __slots__ = ("_anew", "_jumps")
+    __slots__ = ("_anew", "_forwards", "_jumps")
 
     def __init__(self) -> None:
+        self._forwards = JumpGuard(MOST_UNDOUBTED)
         self._jumps = JumpGuard(MOST_MISSING)
         self._anew = (-1, -1)
 
@@ -32,8 +35,8 @@ class TradeIds:
         Raises:
             FrameError: its id jumps too far to be believed at once.
         """
-        if self._jumps.believes(expected, trade_id):
-            return trade_id > expected or expected - trade_id > MOST_MISSING
         if trade_id < expected:
-            return False
+            return self._jumps.believes(expected, trade_id) and expected - trade_id > MOST_MISSING
+        if self._forwards.believes(expected, trade_id):
+            return True
         raise FrameError(f"trade id {trade_id} where {expected} was due: believed when the next one goes on from there")

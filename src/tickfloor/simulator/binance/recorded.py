@@ -1,7 +1,6 @@
 """Binance as it was recorded: frames byte for byte, and REST from the recorded bodies and trades."""
 
 import re
-from collections.abc import Collection
 from typing import Any, Final
 
 from tickfloor.simulator.binance.exchange_info import exchange_info_of, symbol_info
@@ -12,8 +11,8 @@ from tickfloor.simulator.binance.recorded_trades import RecordedTrades
 from tickfloor.simulator.binance.rest import MOST_ROWS
 from tickfloor.simulator.binance.rules import BinanceRules
 from tickfloor.simulator.binance.session import BinanceSession, place_of
+from tickfloor.simulator.captured_face import CapturedFace
 from tickfloor.simulator.conditions import Conditions
-from tickfloor.simulator.errors import HostilityError, SimulatorError
 from tickfloor.simulator.face import Asked, Reply
 from tickfloor.simulator.settings import SimulatorSettings
 from tickfloor.simulator.stream import Stream, Streams, Subscriber
@@ -24,7 +23,7 @@ _DIFF_DEPTH: Final = re.compile(r"depth(@\d+ms)?")
 _QUOTES: Final = ("USDT", "USDC", "BUSD", "FDUSD", "EUR", "BTC", "ETH", "BNB", "USD_PERP", "USD")
 
 
-class RecordedBinance:
+class RecordedBinance(CapturedFace):
     """Serves what captures hold to whoever subscribes, whichever route it uses; see RecordedFace.
 
     A stream that was recorded under another name of the same kind (``depth@0ms`` for ``depth@100ms``, trades for
@@ -32,24 +31,19 @@ class RecordedBinance:
     """
 
     def __init__(self, rules: BinanceRules, settings: SimulatorSettings, conditions: Conditions) -> None:
+        super().__init__(rules.venue, conditions, Streams())
         self.rules = rules
-        self.conditions = conditions
-        self.venue = rules.venue
         self.limits = rules.limits
         self.weight_per_minute = rules.weight_per_minute
-        self.streams = Streams()
-        self.hurry = 0
         self._settings = settings
-        self._names: dict[str, None] = {}
         self._bodies = RecordedBodies()
         self._trades: dict[str, RecordedTrades] = {}
-        self._now_ns = 0
 
     # Of the captures
 
     def know(self, recv_ns: int, kind: str, ref: str, payload: bytes) -> None:
         """Note a stream's name, or a body."""
-        self._now_ns = self._now_ns or recv_ns
+        self.now_ns = self.now_ns or recv_ns
         if kind == "F":
             name = _name_of(payload)
             # Answers to requests name no stream: whoever asks now gets answers of their own.
@@ -61,22 +55,24 @@ class RecordedBinance:
             if name in ("aggTrades", "trades", "historicalTrades") and symbol:
                 self._of(symbol).take_rows(payload, orders=name == "aggTrades")
 
-    def recorded(self) -> Collection[str]:
-        """Return the names of the streams that there are."""
-        return self._names
-
     def play(self, recv_ns: int, payload: bytes) -> None:
         """Send a frame as it was."""
-        self._now_ns = recv_ns
+        self.now_ns = max(self.now_ns, recv_ns)
         name = _name_of(payload)
         if name is None:
             return
         data = payload[len(_HEAD) + len(name) + len(_DATA) : -1]
         if name.endswith(("@trade", "@aggTrade")):
-            self._of(name.partition("@")[0].upper()).take_event(data)
-        stream = self.streams.get(name)
-        if stream is not None and stream.heard:
-            stream.publish(data)
+            self._of(self.symbol_of(name)).take_event(data)
+        self.send(name, data)
+
+    def symbol_of(self, stream: str) -> str:
+        """Return the symbol that a stream's name names."""
+        return stream.partition("@")[0].upper()
+
+    def figures(self, symbol: str) -> dict[str, Any]:
+        """Return the sums of the trades played so far."""
+        return self._of(symbol).figures()
 
     # Of clients
 
@@ -99,7 +95,7 @@ class RecordedBinance:
 
     def stamp_ms(self) -> int:
         """Return the time of the newest frame, ms UTC."""
-        return self._now_ns // 1_000_000
+        return self.now_ns // 1_000_000
 
     def serves(self, path: str) -> bool:
         """Say whether a REST path is one of this market's."""
@@ -121,35 +117,7 @@ class RecordedBinance:
         """Return ``X-MBX-USED-WEIGHT-1M``."""
         return "X-MBX-USED-WEIGHT-1M", str(used)
 
-    # Of those who watch and disturb
-
-    def ledger(self, symbol: str | None) -> dict[str, Any]:
-        """Return the sums of the trades played so far, and the frames of every stream."""
-        symbols = self._symbols()
-        if symbol is not None and symbol not in symbols:
-            raise SimulatorError(f"there is no symbol {symbol!r}")
-        return {
-            each: self._of(each).figures() | {"frames": self._frames(each)}
-            for each in (symbols if symbol is None else [symbol])
-        }
-
-    def skew(self, skew_ns: int) -> None:
-        """Refuse: recorded frames are sent as they were."""
-        del skew_ns
-        raise HostilityError("a capture's frames are sent as they were: clocks cannot be set")
-
-    def burst(self, events: int) -> None:
-        """Send the next so many frames at once."""
-        self.hurry += events
-
-    def reset_sequence(self, symbol: str, *, trades: bool) -> None:
-        """Refuse: recorded frames are sent as they were."""
-        del symbol, trades
-        raise HostilityError("a capture's frames are sent as they were: they cannot be numbered anew")
-
-    def settle(self) -> None:
-        """Send what is held back."""
-        self.streams.settle()
+    # Inside
 
     def _answer(self, name: str, query: Query) -> bytes:
         if name == "ping":
@@ -157,17 +125,17 @@ class RecordedBinance:
         if name == "time":
             return b'{"serverTime":%d}' % self.stamp_ms()
         if name == "exchangeInfo":
-            return self._bodies.newest(name, "", self._now_ns) or self._exchange_info()
+            return self._bodies.newest(name, "", self.now_ns) or self._exchange_info()
         if name == "ticker/24hr" and not query.has("symbol"):
-            recorded = self._bodies.newest(name, "", self._now_ns)
-            return recorded or b"[" + b",".join(self._of(symbol).day_row(symbol) for symbol in self._symbols()) + b"]"
+            recorded = self._bodies.newest(name, "", self.now_ns)
+            return recorded or b"[" + b",".join(self._of(symbol).day_row(symbol) for symbol in self.symbols()) + b"]"
         symbol = query.text("symbol")
-        if symbol not in self._symbols():
+        if symbol not in self.symbols():
             raise RequestError(-1121, "Invalid symbol.")
         if name in ("trades", "historicalTrades", "aggTrades"):
             limit = query.limit(500, MOST_ROWS)
             return self._of(symbol).rows(query.number("fromId"), limit, orders=name == "aggTrades")
-        recorded = self._bodies.newest(name, symbol, self._now_ns)
+        recorded = self._bodies.newest(name, symbol, self.now_ns)
         if recorded is None and name == "ticker/24hr":
             return self._of(symbol).day_row(symbol)
         if recorded is None:
@@ -177,27 +145,17 @@ class RecordedBinance:
     def _exchange_info(self) -> bytes:
         """Return a list made of what the frames tell."""
         entries = []
-        for symbol in self._symbols():
+        for symbol in self.symbols():
             quote = next((quote for quote in _QUOTES if symbol.endswith(quote)), "")
             decimals = self._bodies.decimals(symbol)
             entries.append(symbol_info(self.rules, symbol.removesuffix(quote), quote, *decimals, symbol=symbol))
         return exchange_info_of(self.rules, entries, self.stamp_ms())
-
-    def _symbols(self) -> list[str]:
-        return list(dict.fromkeys(name.partition("@")[0].upper() for name in self._names))
 
     def _of(self, symbol: str) -> RecordedTrades:
         found = self._trades.get(symbol)
         if found is None:
             found = self._trades[symbol] = RecordedTrades(self._settings.kept_trades)
         return found
-
-    def _frames(self, symbol: str) -> dict[str, dict[str, int]]:
-        return {
-            stream.name: {"published": stream.published, "sent": stream.sent}
-            for stream in self.streams
-            if stream.published and stream.name.partition("@")[0].upper() == symbol
-        }
 
 
 def _name_of(payload: bytes) -> str | None:

@@ -1,7 +1,6 @@
 """Coinbase Advanced Trade as it was recorded: frames as they were but for their numbers."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -10,7 +9,6 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from tickfloor.feeds.errors import FrameError
 from tickfloor.simulator.coinbase import frames, rest
 from tickfloor.simulator.coinbase.numbering import NumberedStream, Numbers, numbered
 from tickfloor.simulator.coinbase.session import CoinbaseSession
@@ -23,7 +21,6 @@ from tickfloor.simulator.stream import Streams, Subscriber
 
 SNAPSHOT_TRADES: Final = 100
 _TRADES_OF: Final = re.compile(rf"{rest.PATH}/([^/]+)/ticker")
-_UNREADABLE: Final = (msgspec.MsgspecError, FrameError, ValueError)
 
 
 class RecordedCoinbase(PlayedFace):
@@ -41,38 +38,53 @@ class RecordedCoinbase(PlayedFace):
         self._numbers: WeakKeyDictionary[Subscriber, Numbers] = WeakKeyDictionary()
         super().__init__("coinbase", settings, conditions, Streams(partial(NumberedStream, self._numbers_of)))
         self._tickers: dict[str, frames.TickerItem] = {}
-        self._decimals: dict[str, Counter[str]] = {}
         self._products: Mapping[str, object] = {}
         self._places = 0
 
     # Of the captures
 
-    def know(self, recv_ns: int, kind: str, ref: str, payload: bytes) -> None:
-        """Note a stream's name and how fine its numbers are, or a body."""
-        self.now_ns = self.now_ns or recv_ns
-        try:
-            if kind == "H":
-                self._know_body(ref, payload)
-            elif kind == "F":
-                named = frames.name_of(payload)
-                if named is not None:
-                    self._found(":".join(named))
-                    self._know_numbers(*named, payload)
-        except _UNREADABLE:
-            self.unread += 1
+    def name_of(self, payload: bytes) -> tuple[str, str] | None:
+        """Return the channel, as it is asked for, and the product of a frame with data; None for anything else."""
+        return frames.name_of(payload)
 
-    def play(self, recv_ns: int, payload: bytes) -> None:
-        """Send a frame as it was, with its place among all frames instead of the recorded connection's number."""
-        self.now_ns = max(self.now_ns, recv_ns)
-        named = frames.name_of(payload)
-        if named is None:
-            return
-        try:
-            self._take(*named, payload)
-        except _UNREADABLE:
-            self.unread += 1
+    def know_frame(self, channel: str, product: str, payload: bytes) -> None:
+        """Note the first ticker, and decimals as trades show them."""
+        if channel == "ticker" and product not in self._tickers:
+            self._tickers[product] = _ticker(payload)
+        elif channel == frames.MARKET_TRADES:
+            for _, trades in frames.trades_of(payload):
+                for trade in trades:
+                    self.note_decimals(product, trade.price, trade.qty)
+
+    def know_body(self, ref: str, body: bytes) -> None:
+        """Note the list of products, or trades."""
+        path = urlsplit(ref).path
+        of_product = re.search(r"/products/([^/]+)/ticker$", path)
+        if of_product is not None:
+            self.trades_of(unquote(of_product[1])).know(frames.body_trades(body))
+        elif path.endswith("/products"):
+            self._products = rest.recorded_products(body)
+
+    def take(self, channel: str, product: str, payload: bytes) -> None:
+        """Take in a frame as it is played."""
+        if channel == frames.LEVEL2:
+            for event in frames.BOOKS.decode(payload).events:
+                if event.type == "snapshot":
+                    self.books[event.product_id] = PlayedBook()
+                if event.product_id in self.books:
+                    frames.update(self.books[event.product_id], event)
+        elif channel == frames.MARKET_TRADES:
+            for live, trades in frames.trades_of(payload):
+                self.trades_of(product).play(trades, live=live)
+        else:
+            self.last[f"{channel}:{product}"] = payload
+            if channel == "ticker":
+                self._tickers[product] = _ticker(payload)
+
+    def as_sent(self, payload: bytes) -> bytes:
+        """Return a frame with its place among all frames instead of the recorded connection's number."""
         self._places += 1
-        self.send(":".join(named), numbered(payload, self._places))
+        return numbered(payload, self._places)
 
     # Of clients
 
@@ -124,46 +136,11 @@ class RecordedCoinbase(PlayedFace):
     def _numbers_of(self, connection: Subscriber) -> Numbers:
         return self._numbers.setdefault(connection, Numbers())
 
-    def _take(self, channel: str, product: str, payload: bytes) -> None:
-        if channel == frames.LEVEL2:
-            for event in frames.BOOKS.decode(payload).events:
-                if event.type == "snapshot":
-                    self.books[event.product_id] = PlayedBook()
-                if event.product_id in self.books:
-                    frames.update(self.books[event.product_id], event)
-        elif channel == frames.MARKET_TRADES:
-            for live, trades in frames.trades_of(payload):
-                self.trades_of(product).play(trades, live=live)
-        else:
-            self.last[f"{channel}:{product}"] = payload
-            if channel == "ticker":
-                self._tickers[product] = _ticker(payload)
-
-    def _know_numbers(self, channel: str, product: str, payload: bytes) -> None:
-        """Note the first ticker, and decimals as trades show them."""
-        if channel == "ticker" and product not in self._tickers:
-            self._tickers[product] = _ticker(payload)
-        elif channel == frames.MARKET_TRADES:
-            found = self._decimals.setdefault(product, Counter())
-            for _, trades in frames.trades_of(payload):
-                for trade in trades:
-                    for name, text in (("price", trade.price), ("qty", trade.qty)):
-                        found[name] = max(found[name], len(text.partition(".")[2]))
-
-    def _know_body(self, ref: str, body: bytes) -> None:
-        path = urlsplit(ref).path
-        of_product = re.search(r"/products/([^/]+)/ticker$", path)
-        if of_product is not None:
-            self.trades_of(unquote(of_product[1])).know(frames.body_trades(body))
-        elif path.endswith("/products"):
-            self._products = rest.recorded_products(body)
-
     def _product(self, name: str) -> object:
         """Return what was recorded of a product, or what frames tell."""
         if name in self._products:
             return self._products[name]
-        decimals = self._decimals.get(name, Counter(price=8, qty=8))
-        return rest.product(name, decimals["price"], decimals["qty"], self._tickers.get(name))
+        return rest.product(name, *self.decimals_of(name), self._tickers.get(name))
 
     def _trades_answer(self, name: str, asked: Asked) -> Reply:
         try:

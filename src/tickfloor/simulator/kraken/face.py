@@ -1,12 +1,8 @@
 """Kraken as it was recorded: frames byte for byte, snapshots and REST from what was played."""
 
-from collections import Counter
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-import msgspec
-
-from tickfloor.feeds.errors import FrameError
 from tickfloor.simulator.conditions import Conditions
 from tickfloor.simulator.face import Asked, Reply, WireLimits
 from tickfloor.simulator.kraken import frames, rest
@@ -17,7 +13,6 @@ from tickfloor.simulator.settings import SimulatorSettings
 from tickfloor.simulator.stream import Streams, Subscriber
 
 SNAPSHOT_TRADES: Final = 50
-_UNREADABLE: Final = (msgspec.MsgspecError, FrameError, ValueError)
 
 
 class RecordedKraken(PlayedFace):
@@ -36,39 +31,64 @@ class RecordedKraken(PlayedFace):
         super().__init__("kraken", settings, conditions, Streams())
         self._depths: dict[str, int] = {}
         self._tickers: dict[str, bytes] = {}
-        self._decimals: dict[str, Counter[str]] = {}
         self._pairs: bytes | None = None
         self._sessions = 0
 
     # Of the captures
 
-    def know(self, recv_ns: int, kind: str, ref: str, payload: bytes) -> None:
-        """Note a stream's name and how fine and deep it is, or a body."""
-        self.now_ns = self.now_ns or recv_ns
-        try:
-            if kind == "H":
-                self._know_body(ref, payload)
-            elif kind == "F":
-                named = frames.name_of(payload)
-                if named is None:
-                    self._know_depth(payload)
-                else:
-                    self._found(":".join(named))
-                    self._know_numbers(*named, payload)
-        except _UNREADABLE:
-            self.unread += 1
+    def name_of(self, payload: bytes) -> tuple[str, str] | None:
+        """Return channel and symbol of a frame with data, or None for anything else."""
+        return frames.name_of(payload)
 
-    def play(self, recv_ns: int, payload: bytes) -> None:
-        """Send a frame as it was; answers, heartbeats and the like everybody gets of their own."""
-        self.now_ns = max(self.now_ns, recv_ns)
-        named = frames.name_of(payload)
-        if named is None:
+    def know_answer(self, payload: bytes) -> None:
+        """Note the depth of a book that was subscribed to."""
+        if not payload.startswith(b'{"method":"subscribe"'):
             return
-        try:
-            self._take(*named, payload)
-        except _UNREADABLE:
-            self.unread += 1
-        self.send(":".join(named), payload)
+        result = frames.SUBSCRIBED.decode(payload).result
+        if result is not None and result.channel == "book" and result.depth:
+            self._depths[result.symbol] = result.depth
+
+    def know_frame(self, channel: str, symbol: str, payload: bytes) -> None:
+        """Note decimals of price and quantity, a depth that no answer named, and the first ticker."""
+        if channel == "ticker":
+            self._tickers.setdefault(symbol, payload)
+        elif channel == "trade":
+            for trade in frames.trades_of(payload)[1]:
+                self.note_decimals(symbol, trade.price, trade.qty)
+        elif channel == "book" and b'"type":"snapshot"' in payload[:64]:
+            for item in frames.BOOKS.decode(payload).data:
+                for level in (*item.bids, *item.asks):
+                    self.note_decimals(item.symbol, str(level.price), str(level.qty))
+                most = max(len(item.bids), len(item.asks))
+                deep = next((depth for depth in frames.DEPTHS if depth >= most), frames.DEPTHS[-1])
+                self._depths.setdefault(item.symbol, deep)
+
+    def know_body(self, ref: str, body: bytes) -> None:
+        """Note the list of pairs, or trades."""
+        url = urlsplit(ref)
+        if url.path.endswith("/public/AssetPairs"):
+            rest.recorded_pairs(body, [])
+            self._pairs = body
+        elif url.path.endswith("/public/Trades"):
+            pair = parse_qs(url.query).get("pair", [""])[0]
+            symbol = self._symbol_of(pair)
+            if symbol is not None:
+                self.trades_of(symbol).know(rest.recorded_trades(body, symbol))
+
+    def take(self, channel: str, symbol: str, payload: bytes) -> None:
+        """Take in a frame as it is played."""
+        if channel == "book":
+            frame = frames.BOOKS.decode(payload)
+            for item in frame.data:
+                if frame.type == "snapshot":
+                    self.books[item.symbol] = PlayedBook(self._depths.get(item.symbol, 0))
+                if item.symbol in self.books:
+                    frames.update(self.books[item.symbol], item)
+        elif channel == "trade":
+            live, trades = frames.trades_of(payload)
+            self.trades_of(symbol).play(trades, live=live)
+        else:
+            self.last[f"{channel}:{symbol}"] = payload
 
     # Of clients
 
@@ -115,58 +135,6 @@ class RecordedKraken(PlayedFace):
 
     # Inside
 
-    def _take(self, channel: str, symbol: str, payload: bytes) -> None:
-        if channel == "book":
-            frame = frames.BOOKS.decode(payload)
-            for item in frame.data:
-                if frame.type == "snapshot":
-                    self.books[item.symbol] = PlayedBook(self._depths.get(item.symbol, 0))
-                if item.symbol in self.books:
-                    frames.update(self.books[item.symbol], item)
-        elif channel == "trade":
-            live, trades = frames.trades_of(payload)
-            self.trades_of(symbol).play(trades, live=live)
-        else:
-            self.last[f"{channel}:{symbol}"] = payload
-
-    def _know_depth(self, payload: bytes) -> None:
-        if not payload.startswith(b'{"method":"subscribe"'):
-            return
-        result = frames.SUBSCRIBED.decode(payload).result
-        if result is not None and result.channel == "book" and result.depth:
-            self._depths[result.symbol] = result.depth
-
-    def _know_numbers(self, channel: str, symbol: str, payload: bytes) -> None:
-        """Note decimals of price and quantity, a depth that no answer named, and the first ticker."""
-        if channel == "ticker":
-            self._tickers.setdefault(symbol, payload)
-        elif channel == "trade":
-            for trade in frames.trades_of(payload)[1]:
-                self._note_decimals(symbol, trade.price, trade.qty)
-        elif channel == "book" and b'"type":"snapshot"' in payload[:64]:
-            for item in frames.BOOKS.decode(payload).data:
-                for level in (*item.bids, *item.asks):
-                    self._note_decimals(item.symbol, str(level.price), str(level.qty))
-                most = max(len(item.bids), len(item.asks))
-                deep = next((depth for depth in frames.DEPTHS if depth >= most), frames.DEPTHS[-1])
-                self._depths.setdefault(item.symbol, deep)
-
-    def _note_decimals(self, symbol: str, price: str, qty: str) -> None:
-        found = self._decimals.setdefault(symbol, Counter())
-        for name, text in (("price", price), ("qty", qty)):
-            found[name] = max(found[name], len(text.partition(".")[2]))
-
-    def _know_body(self, ref: str, body: bytes) -> None:
-        url = urlsplit(ref)
-        if url.path.endswith("/public/AssetPairs"):
-            rest.recorded_pairs(body, [])
-            self._pairs = body
-        elif url.path.endswith("/public/Trades"):
-            pair = parse_qs(url.query).get("pair", [""])[0]
-            symbol = self._symbol_of(pair)
-            if symbol is not None:
-                self.trades_of(symbol).know(rest.recorded_trades(body, symbol))
-
     def _symbol_of(self, pair: str) -> str | None:
         """Return the symbol that a name of REST is for."""
         return next((each for each in self.symbols() if pair in (each, rest.old_name(each), rest.pair_of(each))), None)
@@ -176,8 +144,7 @@ class RecordedKraken(PlayedFace):
         symbols = self.symbols()
         found: dict[str, Any] = {} if self._pairs is None else dict(rest.recorded_pairs(self._pairs, symbols))
         for symbol in [] if found else symbols:
-            decimals = self._decimals.get(symbol, Counter(price=8, qty=8))
-            found[rest.pair_of(symbol)] = rest.asset_pair(symbol, decimals["price"], decimals["qty"])
+            found[rest.pair_of(symbol)] = rest.asset_pair(symbol, *self.decimals_of(symbol))
         return found
 
     def _ticker(self, asked: Asked) -> Reply:

@@ -163,7 +163,7 @@ class FloorCommands:
         return report
 
     async def replace_worker(self, name: str) -> WorkerReplaced:
-        """Start a successor, hand the work over without a gap, end the old one; fill a stopped place, too."""
+        """Put a new worker in the place of one, or of a stopped one; a trader's work goes over without a gap."""
         slot = self._slot(name)
         began = time.monotonic()
         self._log.info("replacement asked for", worker=name)

@@ -59,7 +59,7 @@ class FloorControl(Protocol):
         """Describe one worker's place."""
 
     async def replace_worker(self, name: str) -> WorkerReplaced:
-        """Start a successor, hand the work over without a gap, end the old one; fill a stopped place, too."""
+        """Put a new worker in the place of one, or of a stopped one; a trader's work goes over without a gap."""
 
     async def drain_worker(self, name: str) -> WorkerDrained:
         """Return when a worker has finished what waited for it at the time of asking; it goes on working."""

@@ -30,7 +30,9 @@ class ShowWorker(Request, frozen=True, kw_only=True):
 
 
 class ReplaceWorker(Request, frozen=True, kw_only=True):
-    """Put a new incarnation in a worker's place, without a gap. Reply: WorkerReplaced."""
+    """Put a new incarnation in a worker's place: a trader worker without a gap, any other restarted. Reply:
+    WorkerReplaced.
+    """
 
     name: str
 

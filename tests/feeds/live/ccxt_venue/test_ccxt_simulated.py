@@ -40,14 +40,25 @@ class Floor:
             self.tape, board, catalogue(), VENUE, bar_slots=board.ring, observer=self.audit
         )
         self.feed = CcxtFeed(
-            settings, exchange=exchange, publisher=self.publisher, clock=ReceiveClock(), on_flush=self.publisher.flush,
+            settings, exchange=exchange, publisher=self.publisher, clock=ReceiveClock(), on_flush=self._flush,
             log=Lines(), audit=self.audit, refusals=refusals,
         )  # fmt: skip
+        self._something = asyncio.Event()
+
+    def start(self) -> None:
+        self.task = asyncio.create_task(self.feed.run())
+        self.task.add_done_callback(lambda _: self._something.set())
+
+    def _flush(self) -> None:
+        self.publisher.flush()
+        self._something.set()
 
     async def until(self, condition) -> None:
+        """Wait until something is so; looked at whenever the feed publishes, which it does twenty times a second."""
         while not condition():
             assert not self.task.done(), self.task
-            await asyncio.sleep(0.002)
+            self._something.clear()
+            await self._something.wait()
 
     def connections(self) -> list[dict]:
         return self.simulator.state()["connections"]
@@ -77,7 +88,7 @@ async def floor(*streams: str, instruments: int = 2):
     )  # fmt: skip
     async with asyncio.timeout(30), Simulator(settings) as simulator:
         built = Floor(simulator, streams)
-        built.task = asyncio.create_task(built.feed.run())
+        built.start()
         try:
             await built.until(built.subscribed)
             yield built

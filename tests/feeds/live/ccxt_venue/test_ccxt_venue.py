@@ -25,6 +25,7 @@ from tickfloor.feeds.live.ccxt_venue.markets import markets_of
 from tickfloor.feeds.live.ccxt_venue.trades import CONVINCED, MOST_ID
 from tickfloor.feeds.live.choosing.universe import UnknownChannelsError, UnknownSymbolsError
 from tickfloor.feeds.live.connecting.lines import UnknownConnectionError
+from tickfloor.feeds.live.route_out import SocksProxyError
 from tickfloor.feeds.publishing.publisher import MarketPublisher
 from tickfloor.feeds.venue import NoRepairs
 
@@ -511,9 +512,15 @@ def test_the_report_says_that_the_route_is_slower_and_closing_closes_the_exchang
 # Before there is a feed
 
 
-def feed_of(venue, record=None):
+def feed_of(venue, record=None, **settings):
     return CcxtFeed.of(
-        VenueSettings(venue=venue), publisher=None, audit=None, clock=None, record=record, on_flush=None, log=None
+        VenueSettings(venue=venue, **settings),
+        publisher=None,
+        audit=None,
+        clock=None,
+        record=record,
+        on_flush=None,
+        log=None,
     )
 
 
@@ -531,6 +538,11 @@ def test_without_ccxt_the_message_says_what_to_install(monkeypatch):
 def test_an_exchange_of_ccxt_is_not_recorded(tmp_path):
     with pytest.raises(NotRecordableError, match="ccxt-okx cannot be recorded"):
         feed_of("ccxt-okx", tmp_path)
+
+
+def test_an_exchange_of_ccxt_has_no_socks_proxy():
+    with pytest.raises(SocksProxyError, match=r"ccxt-okx: .*use an HTTP one"):
+        feed_of("ccxt-okx", proxy="socks5://mine:1080")
 
 
 def test_ccxt_is_imported_only_when_an_exchange_of_it_is_wanted():

@@ -26,6 +26,7 @@ from tests.feeds.live.venue import (
 from tickfloor.contracts.feeds import ConnectionState
 from tickfloor.feeds.live.connecting.connection import Connection
 from tickfloor.feeds.live.connecting.wire import FRAMES_A_TURN, Turn
+from tickfloor.feeds.live.receive_clock import ReceiveClock
 
 TWO = keys("trades A", "trades B")
 
@@ -112,10 +113,19 @@ def test_a_refused_handshake_ends_it_with_a_reason():
 
 def test_what_was_received_while_the_process_stood_still_is_read_before_anything_is_judged():
     async def main():
-        async with FakeVenue() as venue, connected(venue, idle_seconds=0.3) as connection:
-            await venue.until(lambda: connection.ready)
+        stood_still_ns = 0
+        clock = ReceiveClock(monotonic=lambda: time.monotonic_ns() + stood_still_ns)
+
+        def stand_still() -> None:
+            nonlocal stood_still_ns
             venue.clients[0].trade("A")
-            time.sleep(0.4)  # noqa: ASYNC251 - the subject is a loop that is held up
+            stood_still_ns = 11 * 10**9
+
+        async with FakeVenue() as venue, connected(venue, changes={"clock": clock}) as connection:
+            await venue.until(lambda: connection.ready)
+            # In one turn of the loop, so that the connection is looked at before its socket is read.
+            asyncio.get_running_loop().call_soon(stand_still)
+            connection.add(())
             await venue.until(lambda: connection.adapter.market)
             assert connection.state is ConnectionState.OPEN
 

@@ -72,6 +72,25 @@ def test_a_venue_that_refuses_is_tried_until_it_does_not():
     run(main())
 
 
+def test_a_venue_that_cannot_be_had_is_said_with_where_why_and_when_it_is_tried_again():
+    async def main():
+        async with FakeVenue() as venue:
+            venue.welcome = False
+            async with running(venue) as line:
+                await venue.until(lambda: line.statistics(0).reason)
+                said = next(fields for _, event, fields in line.around.log if event == "no connection")
+                assert said["url"] == f"{venue.url}/market"
+                assert "404" in said["reason"]
+                assert said["then"] == "tried again in 0.0 s"
+                venue.welcome = True
+                await venue.until(lambda: line.covered)
+                venue.clients[0].cut()
+                await venue.until(lambda: line.covered_news == [True, False, True])
+                assert [event for level, event, _ in line.around.log if level == "warning"][-1] == "connection ended"
+
+    run(main())
+
+
 def test_a_venue_that_bans_is_left_alone_for_as_long_as_it_says():
     async def main():
         async with FakeVenue() as venue:
@@ -82,6 +101,7 @@ def test_a_venue_that_bans_is_left_alone_for_as_long_as_it_says():
                     await asyncio.sleep(0)
                 assert venue.attempts == 1
                 assert "418" in line.statistics(0).reason
+                assert line.around.log[-1][2]["then"] == "tried again in 120.0 s"
 
     run(main())
 

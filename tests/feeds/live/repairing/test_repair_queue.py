@@ -42,6 +42,7 @@ class FakeVenue:
         self.flying = 0
         self.most_flying = 0
         self.replies: dict[str, deque[Reply]] = {}
+        self.on_change: Callable[[], None] = lambda: None
 
     def replies_to(self, path: str, *replies: Reply) -> None:
         self.replies[path] = deque(replies)
@@ -50,12 +51,14 @@ class FakeVenue:
         self.sent.append((round(self.loop.time(), 6), path))
         self.flying += 1
         self.most_flying = max(self.most_flying, self.flying)
+        self.on_change()
         replies = self.replies.get(path)
         reply = replies.popleft() if replies else Reply()
         try:
             await asyncio.sleep(reply.seconds)
         finally:
             self.flying -= 1
+            self.on_change()
         if reply is BROKEN:
             raise RestError("no connection")
         return Answer(reply.status, reply.headers, path.encode(), self.loop.utc_ns(), path)
@@ -68,9 +71,11 @@ class FakeVenue:
 class FakeLog:
     def __init__(self) -> None:
         self.warnings: list[tuple[str, dict[str, object]]] = []
+        self.on_change: Callable[[], None] = lambda: None
 
     def warning(self, event: str, *, correlation_id: str = "", **fields: object) -> None:
         self.warnings.append((event, fields))
+        self.on_change()
 
 
 class Asking:
@@ -90,21 +95,26 @@ class Asking:
             backoff=lambda: Backoff(uniform=lambda _, most: most), pace=pace(loop),
         )  # fmt: skip
         self.answers: list[Answer] = []
-        self._came = asyncio.Event()
+        self._something = asyncio.Event()
+        self.venue.on_change = self.log.on_change = self._something.set
 
     def ask(self, path: str, *, weight: int = 1, priority: int = Priority.TRADES, key: object = None, **more) -> bool:
         return self.queue.ask(Request(path, weight), key=key or path, priority=priority, then=self._on_answer, **more)
 
     async def answered(self, count: int) -> None:
         """Let the queue work until there are so many answers."""
+        await self.until(lambda: len(self.answers) >= count)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Let the queue work until something is so; looked at with every request, reply, answer and warning."""
         async with asyncio.timeout(10 * 86_400):
-            while len(self.answers) < count:
-                self._came.clear()
-                await self._came.wait()
+            while not condition():
+                self._something.clear()
+                await self._something.wait()
 
     def _on_answer(self, answer: Answer) -> None:
         self.answers.append(answer)
-        self._came.set()
+        self._something.set()
 
 
 def asking(test: Callable[[Asking], object], **more) -> Asking:
@@ -269,7 +279,7 @@ def test_a_ban_is_waited_for_however_long_and_said(status: int, headers: dict[st
     async def test(asked: Asking) -> None:
         asked.venue.replies_to("1", Reply(status, headers))
         asked.ask("1")
-        await asyncio.sleep(0.2)
+        await asked.until(lambda: asked.log.warnings)
         said.append(asked.queue.statistics().barred_until_ns)
         await asked.answered(1)
         said.append(asked.queue.statistics().barred_until_ns)
@@ -313,6 +323,23 @@ def test_what_failed_is_asked_for_again_ever_later_and_answered_as_failed_in_the
     assert (statistics.failed, statistics.repeated) == (1, MOST_RETRIES)
 
 
+def test_a_venue_that_does_not_answer_is_said_once_with_why_and_when_it_is_asked_again_and_so_is_that_it_answers():
+    async def test(asked: Asking) -> None:
+        for path in ("1", "2"):
+            asked.venue.replies_to(path, BROKEN, Reply(503), BROKEN)
+            asked.ask(path)
+        await asked.answered(2)
+        asked.venue.replies_to("3", Reply(503))
+        asked.ask("3")
+        await asked.answered(3)
+
+    lost, then = "the venue does not answer", "asked again in 0.2 s, and ever later until it does"
+    assert asking(test).log.warnings == [
+        (lost, {"venue": "", "reason": "no connection", "then": then}), ("the venue answers again", {"venue": ""}),
+        (lost, {"venue": "", "reason": "status 503: 3", "then": then}), ("the venue answers again", {"venue": ""}),
+    ]  # fmt: skip
+
+
 def test_others_go_on_while_what_failed_waits():
     async def test(asked: Asking) -> None:
         asked.venue.replies_to("1", BROKEN, BROKEN)
@@ -339,11 +366,11 @@ def test_who_waits_for_an_answer_gets_it_or_the_news_that_there_will_be_none():
     async def test(asked: Asking) -> None:
         assert (await asked.queue.get(Request("info", 20))).body == b"info"
         given_up = asyncio.create_task(asked.queue.get(Request("given up", 20)))
-        await asyncio.sleep(0.05)
+        await asked.until(lambda: "given up" in asked.venue.paths)
         given_up.cancel()
-        await asyncio.sleep(0.1)
+        await asked.until(lambda: not asked.venue.flying)
         waiting = asyncio.create_task(asked.queue.get(Request("waiting", 20)))
-        await asyncio.sleep(0.05)
+        await asked.until(lambda: "waiting" in asked.venue.paths)
         asked.queue.close()
         with pytest.raises(RestError):
             await waiting

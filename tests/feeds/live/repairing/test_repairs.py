@@ -16,10 +16,13 @@ from tickfloor.feeds.live.backoff import Backoff
 from tickfloor.feeds.live.repairing.repair_queue import RepairQueue
 from tickfloor.feeds.live.repairing.repairs import LiveRepairs
 from tickfloor.feeds.live.repairing.rest import Answer, RestError
+from tickfloor.feeds.live.venue_feed import TICK_SECONDS
 from tickfloor.feeds.publishing.publisher import MarketPublisher
 from tickfloor.feeds.venue import BacklogTrade, Channel, Missing, Request, StreamKey
 
 PAGE = 100
+ANSWER_SECONDS = 0.05
+"""From a request to its answer; like all time here, of a loop that never waits."""
 
 
 class FakeDialect:
@@ -63,7 +66,7 @@ class Venue:
 
     async def fetch(self, path: str) -> Answer:
         self.sent.append((round(self.loop.time(), 3), path))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(ANSWER_SECONDS)
         status = self.failures.pop(0) if self.failures else 200
         if not status:
             raise RestError("no connection")
@@ -104,7 +107,7 @@ class Venue:
         end = self.loop.time() + seconds
         while self.loop.time() < end:
             self.joins.tick(self.loop.utc_ns())
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(TICK_SECONDS)
         working.cancel()
         with pytest.raises(asyncio.CancelledError):
             await working

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -126,6 +128,28 @@ def test_nobody_there_is_an_error():
 
     with pytest.raises(RestError, match="/x"):
         asyncio.run(main())
+
+
+LOOK_UP = """
+import asyncio, threading
+from tickfloor.feeds.live.repairing.rest import RestClient, RestError
+
+async def main():
+    client = RestClient("http://localhost:1")
+    try:
+        await client.fetch("/x")
+    except RestError:
+        await client.close()
+
+asyncio.run(main())
+print([thread.name for thread in threading.enumerate()])
+"""
+
+
+def test_looking_up_a_host_leaves_no_thread_behind():
+    # In a process of its own: in this one, others may have left theirs.
+    looked = subprocess.run([sys.executable, "-c", LOOK_UP], capture_output=True, text=True, check=True)
+    assert looked.stdout == "['MainThread']\n"
 
 
 @pytest.mark.parametrize("given", [True, False])

@@ -28,7 +28,6 @@ def test_patience_is_scaled_but_not_what_is_no_silence():
 class Venue:
     """One venue in seconds: what it sends, what it would say when asked, and what the watchdog found."""
 
-    watchdog: Watchdog = field(default_factory=lambda: Watchdog(Patience()))
     now: int = START
     accepted: dict[StreamKey, int] = field(default_factory=dict)
     heard: dict[StreamKey, int] = field(default_factory=dict)
@@ -38,6 +37,14 @@ class Venue:
     deaf: set[StreamKey] = field(default_factory=set)
     asked: int = 0
     answers: bool = True
+    ahead_ns: int | None = None
+    made_ns: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.watchdog = Watchdog(Patience(), self)
+
+    def newest_trade_ns(self, symbol: str) -> int:
+        return self.made_ns.get(symbol, 0)
 
     def accept(self, *streams: StreamKey) -> None:
         self.accepted.update(dict.fromkeys(streams, self.now))
@@ -113,6 +120,33 @@ def test_what_was_traded_before_a_reconnection_is_no_evidence_against_the_new_st
     for _ in range(500):
         assert venue.second() == []
     assert venue.asked > 1
+
+
+def seen_elsewhere(venue: Venue, made_ns: int) -> None:
+    """Let the venue's clock be seen, and a trade that was made at a time be the newest that is known."""
+    venue.ahead_ns = 0
+    venue.heard[key("trades B")] = venue.now
+    venue.made_ns["A"] = made_ns
+
+
+def test_a_trade_known_before_the_stream_was_accepted_is_no_evidence_whatever_its_time():
+    venue = Venue()
+    seen_elsewhere(venue, START + 30 * SECOND)
+    venue.accept(TRADES)
+    for _ in range(200):
+        assert venue.second() == []
+        seen_elsewhere(venue, START + 30 * SECOND)
+
+
+def test_a_trade_that_a_stream_lacks_is_proof_once():
+    venue = Venue()
+    venue.accept(TRADES)
+    for _ in range(21):
+        assert venue.second() == []
+    seen_elsewhere(venue, START + 15 * SECOND)
+    assert venue.until_dead(TRADES, 5) == 3
+    for _ in range(200):
+        assert venue.second() == []
 
 
 def test_a_stream_may_be_a_moment_later_than_the_answer():

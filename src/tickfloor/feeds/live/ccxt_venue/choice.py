@@ -72,5 +72,9 @@ class Choice:
                 return await ask()
             except Exception as error:  # noqa: BLE001 - ccxt raises whatever an exchange's answer leads it to
                 reason = in_words(error)
-            self._log.warning("no answer", venue=self._settings.venue, asked=what, reason=reason)
-            await asyncio.sleep(backoff.seconds(0.0))
+            seconds = backoff.seconds(0.0)
+            self._log.warning(
+                "no answer", venue=self._settings.venue, asked=what, reason=reason,
+                then=f"asked again in {seconds:.1f} s",
+            )  # fmt: skip
+            await asyncio.sleep(seconds)

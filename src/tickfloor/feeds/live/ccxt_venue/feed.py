@@ -19,8 +19,9 @@ from tickfloor.feeds.live.ccxt_venue.streams import Group, Way, groups, ways
 from tickfloor.feeds.live.ccxt_venue.watch import Take, Watch
 from tickfloor.feeds.live.connecting.lines import UnknownConnectionError
 from tickfloor.feeds.live.connecting.wire import Turn
-from tickfloor.feeds.live.failure import first_of
+from tickfloor.feeds.live.feed_task import FeedTask
 from tickfloor.feeds.live.receive_clock import ReceiveClock
+from tickfloor.feeds.live.route_out import check_proxy
 from tickfloor.feeds.live.staleness import Staleness
 from tickfloor.feeds.live.venue_report import venue_report
 from tickfloor.feeds.publishing.audit import Audit
@@ -29,7 +30,6 @@ from tickfloor.feeds.venue import Channel, NoRepairs
 
 TICK_SECONDS: Final = 0.05
 REFRESH_SECONDS: Final = 3600.0
-CLOSE_SECONDS: Final = 0.8
 
 
 class DroppedError(ConnectionError):
@@ -94,8 +94,7 @@ class CcxtFeed:
         self._earlier_frames = 0
         self._turn: Turn | None = None
         self._tasks: asyncio.TaskGroup | None = None
-        self._work: asyncio.Task[None] | None = None
-        self._closed = False
+        self._task = FeedTask(settings.venue)
 
     @classmethod
     def of(
@@ -113,11 +112,13 @@ class CcxtFeed:
 
         Raises:
             NotRecordableError: ``record`` names a folder.
+            SocksProxyError: a SOCKS proxy is set.
             CcxtMissingError: ccxt is not installed.
             UnknownExchangeError: ccxt streams no such exchange.
         """
         if record is not None:
             raise NotRecordableError(settings.venue)
+        check_proxy(settings.venue, [url for url in (settings.stream_url, settings.rest_url) if url], settings.proxy)
         exchange, refusals = made(settings)
         return cls(
             settings, exchange=exchange, publisher=publisher, clock=clock, on_flush=on_flush, log=log, audit=audit,
@@ -141,23 +142,13 @@ class CcxtFeed:
             ConfigError: the exchange has nothing of what is asked for.
             Exception: something failed that is a fault of ours; a group of them if several did.
         """
-        self._work = asyncio.create_task(self._run(), name=f"feed-{self._settings.venue}")
-        try:
-            await self._work
-        except asyncio.CancelledError:
-            if not self._closed:
-                raise
-        except BaseExceptionGroup as group:
-            raise first_of(group) from group
+        await self._task.run(self._run())
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._closed:
+        if self._task.ended:
             return
-        self._closed = True
-        if self._work is not None and not self._work.done():
-            self._work.cancel()
-            await asyncio.wait({self._work}, timeout=CLOSE_SECONDS)
+        await self._task.end()
         await self._exchange.close()
 
     def reconnect(self, connection: str = "") -> tuple[str, ...]:
@@ -193,14 +184,17 @@ class CcxtFeed:
         """Return what could not be had or read, in words."""
         found = [f"{watch.group.name} refused: {watch.refused}" for watch in self._watches if watch.refused]
         if self.malformed:
-            found.append(f"{self.malformed} items could not be used, the newest: {self.adapter.newest_problem}")
+            found.append(f"items that could not be used: {self.malformed:,}, the newest: {self.adapter.newest_problem}")
         return tuple(found)
 
     async def _run(self) -> None:
         ways_of = ways(self._settings, self._exchange.has)
         lacking = [stream for stream in self._settings.streams if Channel(stream) not in ways_of]
         if lacking:
-            self._log.warning("the venue lacks streams", venue=self._settings.venue, streams=", ".join(lacking))
+            self._log.warning(
+                "the venue lacks streams", venue=self._settings.venue, streams=", ".join(lacking),
+                then="the others are subscribed to",
+            )  # fmt: skip
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             turn = self._turn = Turn(self._on_flush)
@@ -224,8 +218,9 @@ class CcxtFeed:
 
     def _watch(self, group: Group) -> Watch:
         return Watch(
-            group, exchange=self._exchange, takes=self._takes, staleness=self._staleness, now=self._clock.now,
-            on_news=self._on_news, refusals=self._refusals, log=self._log,
+            group, venue=self._settings.venue, exchange=self._exchange, takes=self._takes,
+            staleness=self._staleness, now=self._clock.now, on_news=self._on_news, refusals=self._refusals,
+            log=self._log,
         )  # fmt: skip
 
     async def _start_anew(self, ways_of: Mapping[Channel, Way], markets: tuple[Market, ...]) -> None:
@@ -241,7 +236,9 @@ class CcxtFeed:
         self._start(ways_of, markets)
 
     async def _drop(self, reason: str) -> None:
-        self._log.warning("connections dropped", venue=self._settings.venue, reason=reason)
+        self._log.warning(
+            "connections dropped", venue=self._settings.venue, reason=reason, then="everything is asked for anew"
+        )
         await drop_connections(self._exchange, DroppedError(reason))
 
     def _silence(self) -> Silence:

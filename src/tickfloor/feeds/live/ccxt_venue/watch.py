@@ -36,6 +36,7 @@ class Watch:
         self,
         group: Group,
         *,
+        venue: str,
         exchange: Exchange,
         takes: Mapping[Channel, Take],
         staleness: Staleness,
@@ -51,6 +52,7 @@ class Watch:
         self.heard_ns = 0
         self.refused = ""
         self.reason = ""
+        self._venue = venue
         self._news = [
             (takes[channel], news_of(exchange, channel, group.method, group.symbols)) for channel in group.channels
         ]
@@ -83,7 +85,7 @@ class Watch:
             else:
                 self._take(returned)
                 continue
-            await asyncio.sleep(backoff.seconds(self._lose(reason)))
+            await asyncio.sleep(self._lose(reason, backoff))
             self.state = ConnectionState.CONNECTING
             self.asked_ns = self._now()
 
@@ -122,19 +124,26 @@ class Watch:
                 take(now, symbol, item)
         self._on_news()
 
-    def _lose(self, reason: str) -> float:
-        """Note a loss, and return for how many seconds it had lived."""
+    def _lose(self, reason: str, backoff: Backoff) -> float:
+        """Note a loss, and return after how many seconds it is to be asked for again."""
         now = self._now()
         lived = (now - self._opened_ns) / 1e9 if self.state is ConnectionState.OPEN else 0.0
         self.state = ConnectionState.WAITING
         self.reason = reason
         self._attempts += 1
         self._staleness.add(self.group.symbols, self.group.name, now)
-        self._log.warning("streams lost", streams=self.group.name, reason=reason, attempts=self._attempts)
-        return lived
+        seconds = backoff.seconds(lived)
+        self._log.warning(
+            "streams lost", venue=self._venue, streams=self.group.name, reason=reason, attempts=self._attempts,
+            then=f"asked for again in {seconds:.1f} s; their instruments are stale meanwhile",
+        )  # fmt: skip
+        return seconds
 
     def _refuse(self, reason: str) -> None:
         self.refused = self.reason = reason
         self.state = ConnectionState.CLOSED
         self._staleness.add(self.group.symbols, self.group.name, self._now())
-        self._log.warning("streams refused", streams=self.group.name, reason=reason)
+        self._log.warning(
+            "streams refused", venue=self._venue, streams=self.group.name, reason=reason,
+            then="not asked for again; their instruments are stale",
+        )  # fmt: skip

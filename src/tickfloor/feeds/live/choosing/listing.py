@@ -9,6 +9,7 @@ from tickfloor.contracts.settings import VenueSettings
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.live.backoff import Backoff
 from tickfloor.feeds.live.choosing.universe import channels, check, chosen, keys_of
+from tickfloor.feeds.live.repairing.answering import reason_of
 from tickfloor.feeds.live.repairing.rest import Answer
 from tickfloor.feeds.venue import Adapter, Dialect, Request, StreamKey, Traded
 
@@ -90,7 +91,7 @@ class Listing:
         backoff = Backoff()
         while True:
             answer = await self._questions.get(request)
-            reason = f"status {answer.status}: {answer.body[:200].decode(errors='replace')}"
+            reason = reason_of(answer)
             if answer.ok:
                 try:
                     return read(answer)
@@ -98,7 +99,7 @@ class Listing:
                     reason = error.reason
             seconds = backoff.seconds(0.0)
             self._log.warning(
-                "answer cannot be used", venue=self._settings.venue, path=request.path, reason=reason,
+                "the venue has not said what it trades", venue=self._settings.venue, path=request.path, reason=reason,
                 then=f"asked for again in {seconds:.1f} s",
             )  # fmt: skip
             await asyncio.sleep(seconds)

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 from tickfloor.contracts.feeds import ConnectionState
 from tickfloor.contracts.ports import LogPort
 from tickfloor.feeds.live.connecting.dial import ConnectError, open_wire
-from tickfloor.feeds.live.connecting.route_out import proxy_of, without_secrets
 from tickfloor.feeds.live.connecting.subscriptions import Subscriptions
 from tickfloor.feeds.live.connecting.wire import Recorder, Turn, Wire
 from tickfloor.feeds.live.receive_clock import ReceiveClock
+from tickfloor.feeds.live.route_out import proxy_of, without_secrets
 from tickfloor.feeds.venue import Adapter, Control, Dialect, GoingAway, Resubscribe, StreamKey
 from tickfloor.worker.token_bucket import TokenBucket
 

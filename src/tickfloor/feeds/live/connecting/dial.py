@@ -42,7 +42,7 @@ async def open_wire(
     """Connect within so many seconds.
 
     Args:
-        proxy: its URL, for example ``http://proxy:3128`` or ``socks5://proxy:1080``.
+        proxy: its URL, for example ``http://proxy:3128``.
         tls: instead of the default context, which verifies the venue's certificate and name.
 
     Raises:

@@ -9,8 +9,8 @@ from tickfloor.contracts.feeds import ConnectionReport, ConnectionState
 from tickfloor.feeds.live.backoff import Backoff
 from tickfloor.feeds.live.connecting.connect_budget import ConnectBudget
 from tickfloor.feeds.live.connecting.connection import Connection, Surroundings
-from tickfloor.feeds.live.connecting.route_out import without_secrets
 from tickfloor.feeds.live.connecting.wire import Wire
+from tickfloor.feeds.live.route_out import without_secrets
 from tickfloor.feeds.venue import StreamKey
 
 EARLIEST, LATEST = 0.85, 0.95
@@ -72,6 +72,7 @@ class Line:
         self._covered = False
         self._attempts = 0
         self._newest_end = ""
+        self._pause_seconds = 0.0
         self._past_frames = 0
         self._past_bytes = 0
         self._past_malformed = 0
@@ -147,9 +148,9 @@ class Line:
             while await self._may_connect():
                 self._asked_to_replace = False
                 self._current = self._open(group)
-                last = await self._keep(self._current, group)
+                await self._keep(self._current, group)
                 self._current = None
-                await self._pause(last)
+                await self._pause()
 
     def close(self) -> None:
         """Begin to end it; :meth:`run` then returns."""
@@ -236,11 +237,15 @@ class Line:
             self._past_malformed += wire.malformed
             self._newest_problem = wire.newest_problem or self._newest_problem
             self._last_frame_ns = max(self._last_frame_ns, wire.last_frame_ns if wire.frames else 0)
-        planned = self._newest_end in PLANNED
-        say = self._around.log.info if planned else self._around.log.warning
-        say(
-            "connection ended", venue=self._around.dialect.venue, line=self.name, ref=socket.ref,
-            reason=self._newest_end, streams=len(self._keys), then="" if planned else "another one is opened",
+        venue, reason = self._around.dialect.venue, self._newest_end
+        if reason in PLANNED:
+            self._around.log.info("connection ended", venue=venue, line=self.name, ref=socket.ref, reason=reason)
+            return
+        self._pause_seconds = self._seconds_until_next(socket)
+        self._around.log.warning(
+            "connection ended" if socket.opened_ns else "no connection",
+            venue=venue, line=self.name, ref=socket.ref, url=without_secrets(socket.url), reason=reason,
+            streams=len(self._keys), then=f"tried again in {self._pause_seconds:.1f} s",
         )  # fmt: skip
 
     def _on_changed(self) -> None:
@@ -252,8 +257,8 @@ class Line:
             self._on_covered(self, covered)
         self._wake.set()
 
-    async def _keep(self, current: Connection, group: asyncio.TaskGroup) -> Connection:
-        """Return the last connection when none is left."""
+    async def _keep(self, current: Connection, group: asyncio.TaskGroup) -> None:
+        """Return when no connection is left."""
         life_ns = self._life_ns()
         while current in self._sockets:
             now = self._around.clock.now()
@@ -264,7 +269,6 @@ class Line:
                     current, life_ns = new, self._life_ns()
                 continue
             await self._sleep((due - now) / 1e9 if due else None)
-        return current
 
     async def _replace(self, group: asyncio.TaskGroup, old: Connection) -> Connection | None:
         """Put another connection in the place of one that still runs, and return it; None if it cannot be had."""
@@ -274,7 +278,7 @@ class Line:
         while new in self._sockets and not new.ready:
             await self._sleep(None)
         if new not in self._sockets:
-            await self._pause(new)
+            await self._pause()
             return None
         self._asked_to_replace = False
         self._current = new
@@ -288,13 +292,17 @@ class Line:
         while old in self._sockets and not self._closing and (left := until - self._around.clock.now()) > 0:
             await self._sleep(left / 1e9)
 
-    async def _pause(self, ended: Connection) -> None:
-        """Wait before the next attempt, so that a venue in trouble is not stormed."""
-        now = self._around.clock.now()
-        lived_seconds = (now - ended.opened_ns) / 1e9 if ended.opened_ns else 0.0
-        until = now + round(max(ended.pause_seconds, self._backoff.seconds(lived_seconds)) * 1e9)
+    def _seconds_until_next(self, ended: Connection) -> float:
+        """Return how long to wait before the next attempt, so that a venue in trouble is not stormed."""
+        lived_ns = self._around.clock.now() - ended.opened_ns if ended.opened_ns else 0
+        return max(ended.pause_seconds, self._backoff.seconds(lived_ns / 1e9))
+
+    async def _pause(self) -> None:
+        """Wait as long as the newest end of a connection wants it."""
+        until = self._around.clock.now() + round(self._pause_seconds * 1e9)
         while not self._closing and (left := until - self._around.clock.now()) > 0:
             await self._sleep(left / 1e9)
+        self._pause_seconds = 0.0
 
     async def _sleep(self, seconds: float | None) -> None:
         try:

@@ -15,6 +15,7 @@ import msgspec
 
 from tickfloor.contracts.ports import LogPort
 from tickfloor.feeds.live.backoff import Backoff
+from tickfloor.feeds.live.repairing.answering import BANNED, Answering
 from tickfloor.feeds.live.repairing.rest import Answer, RestError
 from tickfloor.feeds.live.repairing.weight_budget import WeightBudget
 from tickfloor.feeds.venue import Request
@@ -25,7 +26,6 @@ MOST_RETRIES: Final = 6
 USED_WEIGHT: Final = "x-mbx-used-weight-1m"
 RETRY_AFTER: Final = "retry-after"
 TOO_MANY: Final = 429
-BANNED: Final = 418
 WAIT_SECONDS: Final = {TOO_MANY: 10.0, BANNED: 120.0}
 """Where the venue does not say how long to wait; a ban takes two minutes at least."""
 LEAST_WAIT_SECONDS: Final = 1.0
@@ -115,7 +115,7 @@ class RepairQueue:
             pace: a token for each request, where the venue also limits what is sent at once; None: it does not.
             backoff: makes what says how long a request that failed waits.
             venue: whose, for the log.
-            log: told of what the venue forbids.
+            log: told of what the venue forbids, and when it does not answer.
 
         Raises:
             ValueError: the weight lets nothing through.
@@ -125,8 +125,7 @@ class RepairQueue:
         self._budget = WeightBudget(weight_per_minute, clock)
         self._pace = pace
         self._backoff = backoff
-        self._venue = venue
-        self._log = log
+        self._answering = Answering(venue, log)
         self._waiting: list[tuple[int, int, _Job]] = []
         self._later: list[tuple[int, int, _Job]] = []
         self._keys: set[Hashable] = set()
@@ -304,8 +303,12 @@ class RepairQueue:
             job.failures += 1
             if job.failures <= MOST_RETRIES:
                 self._repeated += 1
-                self._postpone(job, job.backoff.seconds(0.0))
+                seconds = job.backoff.seconds(0.0)
+                self._answering.failed(answer, seconds)
+                self._postpone(job, seconds)
                 return
+        else:
+            self._answering.answered()
         if not answer.ok:
             self._failed += 1
         self._keys.discard(job.key)
@@ -327,10 +330,8 @@ class RepairQueue:
             self._bans += 1
         else:
             self._too_many += 1
-        if news and self._log is not None:
-            what = "bans this address" if answer.status == BANNED else "had too many requests"
-            then = f"nothing is asked of it for {seconds:,.0f} s"
-            self._log.warning(f"the venue {what}", venue=self._venue, status=answer.status, then=then)
+        if news:
+            self._answering.barred(answer.status, seconds)
 
 
 def may_pass(status: int) -> bool:

@@ -8,6 +8,7 @@ import aiohttp
 from yarl import URL
 
 from tickfloor.contracts.errors import TickfloorError
+from tickfloor.feeds.live.route_out import proxy_of
 
 BODY_BYTES: Final = 64 << 20
 CONNECT_SECONDS: Final = 10.0
@@ -62,14 +63,14 @@ class RestClient:
 
         Args:
             base_url: what stands before every path.
-            proxy: URL of an HTTP proxy; empty: what HTTPS_PROXY and NO_PROXY say.
+            proxy: URL of an HTTP proxy; empty: what the environment says.
             record: given every good answer, as kind ``H`` with its URL.
             clock: ns UTC.
             answer_seconds: from the beginning of a request to the end of its answer.
             body_bytes: longest body, unpacked.
         """
         self._base_url = base_url.rstrip("/")
-        self._proxy = proxy or None
+        self._proxy = proxy_of(self._base_url, proxy)
         self._record = record
         self._clock = clock
         self._timeout = aiohttp.ClientTimeout(total=answer_seconds, sock_connect=CONNECT_SECONDS)
@@ -83,8 +84,10 @@ class RestClient:
             RestError: there was no whole answer.
         """
         if self._session is None:
+            # The system's resolver, as for streams. aiodns, where it is installed, would leave a thread behind.
+            connector = aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver())
             self._session = aiohttp.ClientSession(
-                timeout=self._timeout, trust_env=self._proxy is None, cookie_jar=aiohttp.DummyCookieJar()
+                connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
             )
         url = URL(self._base_url + path)
         try:

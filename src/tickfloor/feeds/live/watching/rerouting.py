@@ -10,7 +10,7 @@ from tickfloor.feeds.live.connecting.lines import Lines
 from tickfloor.feeds.live.repairing.repair_queue import Priority
 from tickfloor.feeds.live.repairing.rest import Answer
 from tickfloor.feeds.live.staleness import Staleness
-from tickfloor.feeds.live.watching.watchdog import Finding, Patience, Verdict, Watchdog
+from tickfloor.feeds.live.watching.watchdog import Finding, Market, Patience, Verdict, Watchdog
 from tickfloor.feeds.venue import Adapter, Dialect, Request, StreamKey
 
 MOST_DEAD_SHARE: Final = 0.5
@@ -46,6 +46,7 @@ class Rerouting:
         adapter: Adapter,
         dialect: Dialect,
         joins: Backlogs,
+        market: Market,
         questions: Questions,
         now: Callable[[], int],
         log: LogPort,
@@ -61,7 +62,7 @@ class Rerouting:
         self._now = now
         self._log = log
         self._patience = patience
-        self._watchdog = Watchdog(patience)
+        self._watchdog = Watchdog(patience, market)
 
     def look(self, now: int) -> None:
         """Look at every accepted stream; to be called every ``patience.look`` seconds."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from tickfloor.feeds.venue import Channel, StreamKey
 
@@ -30,7 +30,8 @@ class Patience(NamedTuple):
         usual: so many times its own usual gap, if that is longer.
         alone: so many times that, and it is dead, where nothing else can say whether it should have spoken.
         witnesses: looks at which another channel of its symbol had moved, and it is dead.
-        late: seconds that a stream may be later than a REST answer.
+        late: seconds that a stream may be later than a REST answer, and a trade must be newer than the stream to be
+            one that it lacks.
         look: seconds from one look at the streams to the next.
     """
 
@@ -66,6 +67,17 @@ class Patience(NamedTuple):
         return min(self.of(channel) for channel in Channel)
 
 
+class Market(Protocol):
+    """What is needed of :class:`~tickfloor.feeds.live.watching.seen_market.SeenMarket`."""
+
+    @property
+    def ahead_ns(self) -> int | None:
+        """How far the venue's clock is ahead of ours, at least; None: not known."""
+
+    def newest_trade_ns(self, symbol: str, /) -> int:
+        """Return the venue time of the newest trade that is known of a symbol; 0: none is."""
+
+
 class Verdict(Enum):
     """What is to be done about a stream."""
 
@@ -88,18 +100,23 @@ class _Watch:
     """What is known of one stream."""
 
     __slots__ = (
-        "asked_ns", "baseline", "by_rest", "dead", "evidence_ns", "excused_ns", "gap_ns", "heard_ns", "patience",
-        "since_ns", "witnessed",
+        "asked_ns", "baseline", "by_rest", "dead", "evidence_ns", "excused_ns", "first_trade_ns", "gap_ns", "heard_ns",
+        "patience", "since_ns", "witnessed",
     )  # fmt: skip
 
-    def __init__(self, since_ns: int) -> None:
-        self.since_ns = since_ns
+    def __init__(self, since_ns: int, newest_trade_ns: int) -> None:
         self.heard_ns = 0
         self.gap_ns = 0.0
         self.patience = 1
         self.dead = False
         self.by_rest = True
+        self.accepted(since_ns, newest_trade_ns)
         self.begin(since_ns)
+
+    def accepted(self, since_ns: int, newest_trade_ns: int) -> None:
+        """Note that a connection has it from now on, and when the newest trade was made that is known already."""
+        self.since_ns = since_ns
+        self.first_trade_ns = newest_trade_ns
 
     def begin(self, now: int) -> None:
         """Look at it anew from now on."""
@@ -114,16 +131,17 @@ class Watchdog:
     """Looks at every accepted stream again and again.
 
     A stream is suspected when it is silent for longer than its channel may be and than several of its own usual
-    gaps. For trades the venue is asked for its newest one: what exists and has not come a moment later is proof. Other
-    streams are judged by what the rest of their symbol did. A stream that is found to be only quiet is given twice the
-    time.
+    gaps. For trades the venue is asked for its newest one: what was made since the stream was accepted, exists and has
+    not come a moment later is proof. Other streams are judged by what the rest of their symbol did. A stream that is
+    found to be only quiet is given twice the time.
 
     It does no IO and has no clock: times are ns UTC.
     """
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, market: Market) -> None:
         """Begin without streams."""
         self._patience = patience
+        self._market = market
         self._watches: dict[StreamKey, _Watch] = {}
         self._looked_ns = 0
 
@@ -139,9 +157,9 @@ class Watchdog:
         for key, since_ns in accepted.items():
             watch = self._watches.get(key)
             if watch is None:
-                watch = self._watches[key] = _Watch(since_ns)
+                watch = self._watches[key] = _Watch(since_ns, self._market.newest_trade_ns(key.symbol))
             elif watch.since_ns != since_ns:
-                watch.since_ns = since_ns
+                watch.accepted(since_ns, self._market.newest_trade_ns(key.symbol))
                 watch.begin(now)
             heard_ns = heard.get(key, 0)
             if heard_ns > watch.heard_ns:
@@ -149,7 +167,7 @@ class Watchdog:
             else:
                 self._count_witnesses(key, watch, heard)
                 alone = not any(StreamKey(channel, key.symbol) in accepted for channel in WITNESSES[key.channel])
-                finding = self._silent(key, watch, now, alone=alone)
+                finding = self._silent(key, watch, now, heard, alone=alone)
             if finding is not None:
                 findings.append(finding)
         self._looked_ns = now
@@ -175,7 +193,8 @@ class Watchdog:
         if watch is None or not watch.asked_ns:
             return
         if not watch.baseline:
-            # It may have been traded before this connection was there. From here on it may not.
+            # It may have been traded before this connection was there; where its time does not say that it was not,
+            # only what comes from here on is proof.
             watch.begin(now)
             watch.baseline = True
         elif behind_now > behind_before:
@@ -203,6 +222,20 @@ class Watchdog:
         watch.dead = False
         return Finding(key, Verdict.SPEAKS, "heard again")
 
+    def _lacks_a_trade(self, key: StreamKey, watch: _Watch, heard: Mapping[StreamKey, int]) -> bool:
+        """Say whether a trade is known that was made clearly after the stream was accepted, and that it has not said.
+
+        Our clock may be any time behind the venue's. By how much is believed only where another stream has said
+        trades meanwhile: what was fetched is as old as it likes, and says nothing about the time it is.
+        """
+        ahead_ns, made_ns = self._market.ahead_ns, self._market.newest_trade_ns(key.symbol)
+        if watch.heard_ns >= watch.since_ns or ahead_ns is None or made_ns <= watch.first_trade_ns:
+            return False
+        clearly_after_ns = watch.since_ns + round(self._patience.late * 1e9)
+        if made_ns <= clearly_after_ns + max(0, ahead_ns):
+            return False
+        return any(heard_ns > clearly_after_ns for each, heard_ns in heard.items() if each.channel is Channel.TRADES)
+
     def _count_witnesses(self, key: StreamKey, watch: _Watch, heard: Mapping[StreamKey, int]) -> None:
         moved = max(self._looked_ns, watch.excused_ns)
         for channel in WITNESSES[key.channel]:
@@ -210,12 +243,18 @@ class Watchdog:
                 watch.witnessed += 1
                 return
 
-    def _silent(self, key: StreamKey, watch: _Watch, now: int, *, alone: bool) -> Finding | None:
+    def _silent(
+        self, key: StreamKey, watch: _Watch, now: int, heard: Mapping[StreamKey, int], *, alone: bool
+    ) -> Finding | None:
         patience = self._patience
         if watch.evidence_ns:
             if now - watch.evidence_ns < patience.late * 1e9:
                 return None
             return self._died(key, watch, now, "the venue has newer trades than it brought")
+        if watch.baseline and key.channel is Channel.TRADES and self._lacks_a_trade(key, watch, heard):
+            watch.evidence_ns = now
+            watch.first_trade_ns = self._market.newest_trade_ns(key.symbol)
+            return None
         silence_ns = now - watch.excused_ns
         limit_ns = max(patience.of(key.channel) * 1e9, patience.usual * watch.gap_ns) * watch.patience
         if silence_ns < limit_ns:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickfloor.feeds.live.connecting.route_out import proxy_of, without_secrets
+from tickfloor.feeds.live.route_out import SocksProxyError, check_proxy, proxy_of, without_secrets
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -39,7 +39,32 @@ def test_the_environment_says_which_proxy_and_never_one_for_this_machine(monkeyp
 
 def test_a_proxy_of_the_settings_is_used_for_everything(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
-    assert proxy_of("ws://127.0.0.1:1", "socks5://mine:1080") == "socks5://mine:1080"
+    assert proxy_of("ws://127.0.0.1:1", "http://mine:3128") == "http://mine:3128"
+
+
+URLS = ["wss://stream.venue.example:9443/ws", "https://venue.example"]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:secret@mine:1080", "socks4://mine:1080", "SOCKS5H://mine:1080"])
+def test_a_socks_proxy_of_the_settings_is_refused_with_what_works(proxy):
+    with pytest.raises(SocksProxyError, match=r"fake: the setting proxy names .*use an HTTP one") as refused:
+        check_proxy("fake", URLS, proxy)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_socks_proxy_of_the_environment_is_refused_where_it_would_be_used(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://mine:1080")
+    with pytest.raises(SocksProxyError, match=r"HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names .* in NO_PROXY"):
+        check_proxy("fake", URLS, "")
+    with pytest.raises(SocksProxyError):
+        check_proxy("ccxt-okx", [], "")
+    check_proxy("fake", ["ws://127.0.0.1:1", "http://localhost:1"], "")
+    check_proxy("fake", URLS, "http://mine:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "http://mine:3128")
+    check_proxy("fake", URLS, "")
+    monkeypatch.delenv("HTTPS_PROXY")
+    monkeypatch.setenv("NO_PROXY", "venue.example")
+    check_proxy("fake", URLS, "")
 
 
 def test_user_password_and_query_are_not_shown():
