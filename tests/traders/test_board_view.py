@@ -35,7 +35,7 @@ from tickfloor.board.row import ROW_WORDS
 from tickfloor.contracts.instruments import Instrument
 writer = BoardWriter(int(sys.argv[1]), run_id=1, incarnation=2)
 writer.add_instrument(Instrument(0, "binance", "BTCUSDT"))
-row = [1, 0, 0, *[1.0] * (ROW_WORDS - 5), 0.0, 1.0]
+row = [1, 0, 0, *[1.0] * (ROW_WORDS - 6), 0.0, 1.0, -1.0]
 print("writing", flush=True)
 while True:
     writer.write_row(0, row)
@@ -82,7 +82,7 @@ def board():
     for interval in Interval:
         for number in range(DEPTH):
             writer.append_bar(0, interval, bar(number * interval.ms, close=float(number)))
-    writer.write_row(0, [1, 0, 0, *[1.0] * (ROW_WORDS - 5), 0.0, 1.0])
+    writer.write_row(0, [1, 0, 0, *[1.0] * (ROW_WORDS - 6), 0.0, 1.0, -1.0])
     eyes = read_only(fd)
     reader = BoardReader(eyes, run_id=1)
     yield fd, writer, reader
@@ -96,7 +96,7 @@ def test_a_view_has_row_and_bars_of_every_interval(board):
     _, writer, reader = board
     minute = bar(DEPTH * Interval.M1.ms, close=7.0)
     writer.write_forming(0, Interval.M1, minute)
-    row = [1, 0, 0, *[1.0] * (ROW_WORDS - 5), 0.0, 1.0]
+    row = [1, 0, 0, *[1.0] * (ROW_WORDS - 6), 0.0, 1.0, -1.0]
     row[Field.SEQUENCE], row[Field.LAST], row[Field.QUALITY] = 99, 7.0, Quality.LIVE
     writer.write_row(0, row)
     writer.write_forming(0, Interval.H1, bar(0, close=6.0))
@@ -184,7 +184,7 @@ def test_an_instrument_whose_bars_are_ahead_of_its_row_is_left_out(board):
 
 def test_the_end_of_a_batch_is_waited_for(board):
     _, writer, reader = board
-    row = [7, 0, 0, *[1.0] * (ROW_WORDS - 5), 0.0, 1.0]
+    row = [7, 0, 0, *[1.0] * (ROW_WORDS - 6), 0.0, 1.0, -1.0]
     writer.mark_bars_ahead(0, 8)
     writer.append_bar(0, Interval.M1, bar(DEPTH * Interval.M1.ms, close=9.0))
     clock = Clock(lambda: None, lambda: writer.write_row(0, row))
@@ -218,7 +218,7 @@ class Interrupted:
 def test_a_batch_at_any_moment_of_a_look_is_contained_whole_or_not_at_all(board, look, closes):
     """Ended in the look, or left unfinished in it and ended later: an old bar is revised, and one may close."""
     _, writer, reader = board
-    late = [8, 0, 0, *[1.0] * (ROW_WORDS - 5), 0.0, 1.0]
+    late = [8, 0, 0, *[1.0] * (ROW_WORDS - 6), 0.0, 1.0, -1.0]
     late[Field.LATE_TRADES] = 2.0
 
     def begin():
@@ -232,7 +232,7 @@ def test_a_batch_at_any_moment_of_a_look_is_contained_whole_or_not_at_all(board,
 
     nothing = [lambda: None] * look
     for events in ([*nothing, begin, end], [*nothing, lambda: (begin(), end())]):
-        writer.write_row(0, [1, 0, 0, *[1.0] * (ROW_WORDS - 5), 0.0, 1.0])
+        writer.write_row(0, [1, 0, 0, *[1.0] * (ROW_WORDS - 6), 0.0, 1.0, -1.0])
         fresh_m5, fresh_m1 = reader.bars(0, Interval.M5, DEPTH), reader.bars(0, Interval.M1, DEPTH)
         interrupted = Interrupted(reader, *events)
         view = views_of(interrupted, Clock(interrupted.end)).views[0]

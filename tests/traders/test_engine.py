@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.traders.streams import describe
-from tests.traders.tapes import Tape, brief, engine, saved_instruments, trader
+from tests.traders.tapes import LATE, MORE, Tape, brief, engine, saved_instruments, trader
 from tickfloor.contracts.errors import CheckpointError, RuleError
-from tickfloor.contracts.records import Kind
+from tickfloor.contracts.intervals import Interval
+from tickfloor.contracts.records import Flag, Kind
 from tickfloor.contracts.signals import signal_id
 from tickfloor.traders.columns.lane import FRAMES
 from tickfloor.traders.state.checkpoint import LANE_DECODER
@@ -368,3 +369,23 @@ def test_after_a_restore_new_and_changed_traders_are_unknown_and_others_go_on():
     )
     second.restore([first.checkpoint()])
     assert [signal.trader for signal in second.process(tape.records[1])] == ["changed", "new"]
+
+
+def test_a_trade_that_newer_ones_of_its_moment_have_overtaken_is_neither_the_last_nor_the_close():
+    tape = Tape()
+    tape.trade(1, 100.0)
+    tape.trade(1, 105.0, flags=int(Flag.OVERTAKEN))
+    specs = [trader(f"{column} > 104", name=column) for column in ("last", "close", "high")]
+    assert [signal.trader for signal in engine(*specs).process(tape.bytes())] == ["high"]
+
+
+def test_a_late_trade_that_newer_ones_of_its_moment_have_overtaken_leaves_the_close():
+    tape = Tape()
+    tape.trade(1, 100.0)
+    tape.close(60, "1m")
+    tape.trade(61, 100.0)
+    tape.trade(1, 105.0, flags=LATE | MORE | int(Flag.OVERTAKEN))
+    tape.write(1, 0, Kind.BAR_REVISED, Interval.M1)
+    tape.close(120, "1m")
+    specs = [trader(f"{column}[1] > 104", name=column, when="close") for column in ("close", "high")]
+    assert [signal.trader for signal in engine(*specs).process(tape.bytes())] == ["high"]

@@ -81,4 +81,6 @@ class Flag(IntFlag):
     LATE = 2
     """a trade whose minute bar had closed: revise, emit nothing"""
     BACKFILL = 4
-    """fetched afterwards, not seen live"""
+    """a trade that was fetched afterwards, not seen live"""
+    OVERTAKEN = 8
+    """a trade that newer ones have overtaken: among those of its moment it is not the last"""

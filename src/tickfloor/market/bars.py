@@ -29,15 +29,19 @@ def bar_of_trade(start_ms: int, ts_ms: int, price: float, qty: float, bought: bo
     ]  # fmt: skip
 
 
-def add_trade(bar: Bar, ts_ms: int, price: float, qty: float, bought: bool) -> None:
-    """Add a trade to a bar in place. The earliest trade sets open and the latest close, however they arrive."""
+def add_trade(bar: Bar, ts_ms: int, price: float, qty: float, bought: bool, overtaken: bool = False) -> None:
+    """Add a trade to a bar in place. The earliest trade sets open and the latest close, however they arrive.
+
+    Of trades of one millisecond the last to come is the latest, unless newer ones have overtaken it.
+    """
     if price > bar[HIGH]:
         bar[HIGH] = price
     if price < bar[LOW]:
         bar[LOW] = price
     if ts_ms >= bar[LAST_MS]:
-        bar[LAST_MS] = ts_ms
-        bar[CLOSE] = price
+        if not overtaken or ts_ms > bar[LAST_MS]:
+            bar[LAST_MS] = ts_ms
+            bar[CLOSE] = price
     elif ts_ms < bar[FIRST_MS]:
         bar[FIRST_MS] = ts_ms
         bar[OPEN] = price
@@ -68,7 +72,7 @@ def fold(base: Bar | None, bar: Bar, start_ms: int) -> Bar:
 
 
 def revise(
-    bars: Sequence[Bar], interval: Interval, ts_ms: int, price: float, qty: float, bought: bool
+    bars: Sequence[Bar], interval: Interval, ts_ms: int, price: float, qty: float, bought: bool, overtaken: bool
 ) -> tuple[int, list[Bar]]:
     """Return where a late trade changes a run of closed bars, and the bars from there on.
 
@@ -81,7 +85,7 @@ def revise(
     if index > 0 and bars[index - 1][START_MS] == start_ms:
         index -= 1
         revised = list(bars[index])
-        add_trade(revised, ts_ms, price, qty, bought)
+        add_trade(revised, ts_ms, price, qty, bought, overtaken)
         return index, [revised, *bars[index + 1 :]]
     return index, [bar_of_trade(start_ms, ts_ms, price, qty, bought), *bars[index:]]
 
@@ -100,21 +104,23 @@ class FormingBars:
         self.minute: Bar | None = None
         self.closed_part: list[Bar | None] = [None] * len(Interval)
 
-    def add_trade(self, ts_ms: int, price: float, qty: float, bought: bool) -> None:
+    def add_trade(self, ts_ms: int, price: float, qty: float, bought: bool, overtaken: bool = False) -> None:
         """Add a trade of the forming minute; whoever calls has closed what ended before it."""
         minute = self.minute
         if minute is None:
             self.minute = bar_of_trade(ts_ms - ts_ms % MINUTE_MS, ts_ms, price, qty, bought)
         else:
-            add_trade(minute, ts_ms, price, qty, bought)
+            add_trade(minute, ts_ms, price, qty, bought, overtaken)
 
-    def add_late_trade(self, interval: Interval, ts_ms: int, price: float, qty: float, bought: bool) -> None:
+    def add_late_trade(
+        self, interval: Interval, ts_ms: int, price: float, qty: float, bought: bool, overtaken: bool = False
+    ) -> None:
         """Add a trade of a closed minute to a longer bar that is still forming."""
         part = self.closed_part[interval]
         if part is None:
             self.closed_part[interval] = bar_of_trade(start_of(interval, ts_ms), ts_ms, price, qty, bought)
         else:
-            add_trade(part, ts_ms, price, qty, bought)
+            add_trade(part, ts_ms, price, qty, bought, overtaken)
 
     def forming(self, interval: Interval) -> Bar | None:
         """Return the forming bar of an interval as it stands now, or None where no trade has come yet."""

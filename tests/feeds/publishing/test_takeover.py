@@ -17,8 +17,10 @@ from tickfloor.board.tape_writer import TapeWriter, create_tape
 from tickfloor.contracts.bars import BarField
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import RECORD, Kind, Side
+from tickfloor.feeds.joining.trade_joins import TradeJoins
 from tickfloor.feeds.publishing.publisher import MarketPublisher
 from tickfloor.feeds.publishing.takeover import Legacy
+from tickfloor.feeds.venue import NoRepairs
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "XRPUSDT")
 START_NS = START_MS * 1_000_000
@@ -197,4 +199,28 @@ def test_a_successor_does_not_take_half_a_batch_for_certain():
     with pytest.raises(DiedError):
         play(publisher, numbered([("BTCUSDT", 1, 100, True)] * 6), 1)
     assert shared.feed()[2] == {"BTCUSDT"}
+    shared.close()
+
+
+def test_a_successor_knows_what_was_missing_before_the_newest_trade():
+    shared = Shared()
+    _, publisher, _ = shared.feed()
+    trades = dict(enumerate(numbered([("BTCUSDT", 1, 100, True)] * 9), 1))
+    writer = publisher.open("BTCUSDT")
+    joins = TradeJoins(NoRepairs(), hold_ns=1, patience_ns=0)
+    joins.watch(writer)
+    for number in (1, 2, 5, 8, 6, 9):
+        _, ts, price, qty, side, trade_id = trades[number]
+        writer.trade(ts, ts, price, qty, side, trade_id, 1)
+        joins.tick(ts + 1)
+    publisher.flush()
+    _, publisher, _ = shared.feed()
+    successor = publisher.known("BTCUSDT")
+    assert (successor.expected_id, list(successor.inherited)) == (10, [(3, 4), (7, 7)])
+    joins = TradeJoins(NoRepairs())
+    joins.watch(successor)
+    assert joins.statistics().missing == 3
+    _, ts, price, qty, side, trade_id = trades[7]
+    assert successor.trade(ts, ts, price, qty, side, trade_id, 1)
+    assert not successor.trade(ts, ts, price, qty, side, trade_id, 1)
     shared.close()

@@ -6,13 +6,14 @@ from typing import Final, NamedTuple, Protocol
 
 from tickfloor.board.row import Field
 from tickfloor.contracts.instruments import Instrument
-from tickfloor.contracts.records import Quality
+from tickfloor.contracts.records import Flag, Quality
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.joining.holes import Holes
 from tickfloor.feeds.publishing.ports import Join
 from tickfloor.feeds.publishing.trade_ids import MOST_MISSING
 from tickfloor.feeds.venue import BacklogTrade, Missing, Repairs
 
+BACKFILL: Final = int(Flag.BACKFILL)
 MOST_HELD: Final = 50_000
 MOST_HOLES: Final = 1_000
 MOST_ABSENT: Final = 64
@@ -30,6 +31,7 @@ class Writer(Protocol):
     holding: bool
     join: Join | None
     row: list[float]
+    flags: int
     missing_from: int
     inherited: Sequence[tuple[int, int]]
 
@@ -370,6 +372,7 @@ class InstrumentJoin:
         ts_init, trade, fetched = held
         writer = self._writer
         self._publishing = True
+        writer.flags = BACKFILL if fetched else 0
         try:
             # After a renumbering every one that was held is of the past, whatever its id.
             past = trade.trade_id < writer.expected_id or self._newest < 0
@@ -382,6 +385,7 @@ class InstrumentJoin:
             return
         finally:
             self._publishing = False
+            writer.flags = 0
         if fetched and self._terms.audit is not None:
             self._terms.audit.trade(writer.instrument, trade.price_text, trade.qty_text, trade.trade_id)
 

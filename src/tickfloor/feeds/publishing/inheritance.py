@@ -70,11 +70,12 @@ class Inheritance:
         row = self.row
         row[Field.SEQUENCE], row[Field.TS_EVENT], row[Field.TS_INIT] = sequence, ts_event, ts_init
         if kind == _TRADE:
-            _add_to_row(row, ts_event, code, a, b, c)
+            overtaken = flags & Flag.OVERTAKEN > 0
+            _add_to_row(row, ts_event, code, a, b, c, overtaken=overtaken)
             if flags & Flag.LATE:
                 self.unsure = True
             else:
-                self._add_to_minute(ts_event // 1_000_000, a, b, bought=code == Side.BUY)
+                self._add_to_minute(ts_event // 1_000_000, a, b, bought=code == Side.BUY, overtaken=overtaken)
         elif kind == _QUOTE:
             row[Field.BID], row[Field.BID_SIZE], row[Field.ASK], row[Field.ASK_SIZE] = a, b, c, d
         elif kind == _BAR_CLOSE:
@@ -95,7 +96,7 @@ class Inheritance:
             if after - 1 >= max(before + 1, first)
         )
 
-    def _add_to_minute(self, ts_ms: int, price: float, qty: float, *, bought: bool) -> None:
+    def _add_to_minute(self, ts_ms: int, price: float, qty: float, *, bought: bool, overtaken: bool) -> None:
         minute = self.forming.minute
         if self.unsure and (
             start_of(Interval.M1, ts_ms) <= self._closed_ms[Interval.M1]
@@ -103,7 +104,7 @@ class Inheritance:
         ):
             # Part of a bar that is on the board, or it cannot be told.
             return
-        self.forming.add_trade(ts_ms, price, qty, bought)
+        self.forming.add_trade(ts_ms, price, qty, bought, overtaken)
 
     def _close(self, interval: Interval, end_ms: int) -> None:
         if end_ms - interval.ms <= self._closed_ms[interval] or self.forming.forming(interval) is None:
@@ -122,7 +123,9 @@ class Inheritance:
                     parts[interval] = fold(part, minute, start_ms)
 
 
-def _add_to_row(row: list[float], ts_event: int, side: int, price: float, qty: float, trade_id: float) -> None:
+def _add_to_row(
+    row: list[float], ts_event: int, side: int, price: float, qty: float, trade_id: float, *, overtaken: bool
+) -> None:
     """As :meth:`InstrumentWriter.trade` does."""
     day, newest = ts_event // Interval.D1.ns, int(row[Field.LAST_US]) * 1_000 // Interval.D1.ns
     if day > newest:
@@ -138,6 +141,7 @@ def _add_to_row(row: list[float], ts_event: int, side: int, price: float, qty: f
     elif side == Side.SELL:
         row[Field.SELL_VOLUME] += qty
         row[Field.CUMULATIVE_DELTA] -= qty
-    if ts_event // 1_000 >= row[Field.LAST_US]:
+    ts_us = ts_event // 1_000
+    if ts_us > row[Field.LAST_US] or (ts_us == row[Field.LAST_US] and not overtaken):
         row[Field.LAST], row[Field.LAST_QTY], row[Field.LAST_SIDE] = price, qty, side
-        row[Field.LAST_US] = ts_event // 1_000
+        row[Field.LAST_US] = ts_us

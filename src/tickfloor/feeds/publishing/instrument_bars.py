@@ -95,12 +95,22 @@ class InstrumentBars:
         self._note_end()
 
     def add_late_trade(
-        self, ts_event: int, ts_ms: int, price: float, qty: float, bought: bool, minute_start_ns: int, sequence: int
+        self,
+        ts_event: int,
+        ts_ms: int,
+        price: float,
+        qty: float,
+        bought: bool,
+        minute_start_ns: int,
+        sequence: int,
+        *,
+        overtaken: bool,
     ) -> list[ClosedBar]:
         """Add a trade of a minute that has closed: to the bars still forming, and to the closed ones.
 
         Args:
             sequence: the tape's, of the next record.
+            overtaken: newer trades came before it.
 
         Returns:
             The closed bars that it changed, shortest interval first.
@@ -111,9 +121,9 @@ class InstrumentBars:
         for interval in Interval:
             end_ns = ts_event - ts_event % interval.ns + interval.ns
             if end_ns > minute_start_ns:
-                self.forming.add_late_trade(interval, ts_ms, price, qty, bought)
+                self.forming.add_late_trade(interval, ts_ms, price, qty, bought, overtaken)
                 continue
-            found = revise_on_board(self._board, self._number, interval, ts_ms, price, qty, bought)
+            found = revise_on_board(self._board, self._number, interval, ts_ms, price, qty, bought, overtaken)
             if found is None:
                 self.lost_revisions += 1
             else:

@@ -28,7 +28,7 @@ TRADE_ID, MISSING_FROM = map(int, (Field.TRADE_ID, Field.MISSING_FROM))
 OPEN, HIGH, LOW, CLOSE, VOLUME = map(int, tuple(BarField)[1:6])
 QUOTE_VOLUME, BUY_VOLUME, BAR_TRADES, FIRST_MS, LAST_MS = map(int, tuple(BarField)[6:])
 TRADE, QUOTE, BOOK = int(Kind.TRADE), int(Kind.QUOTE), int(Kind.BOOK)
-MORE = int(Flag.MORE)
+MORE, LATE, OVERTAKEN = int(Flag.MORE), int(Flag.LATE), int(Flag.OVERTAKEN)
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 
 MAX_LATE_NS: Final = Interval.D1.ns
@@ -86,6 +86,7 @@ class InstrumentWriter:
         join: who is asked about trades out of order; None: nobody, what is missing is a gap.
         missing_from: the lowest id that the join knows to be missing before the newest one; -1: none is.
         inherited: what a predecessor was still missing, ranges of ids with both ends.
+        flags: of the trades that are being published.
         holding: the join holds trades back, and is asked about the next one, too.
         quotes_from_ticker: the venue sends best prices; the book does not make quotes any more.
     """
@@ -105,6 +106,7 @@ class InstrumentWriter:
         "_unsettled",
         "duplicates",
         "expected_id",
+        "flags",
         "forming",
         "holding",
         "id_gaps",
@@ -130,6 +132,7 @@ class InstrumentWriter:
         self._tape = publisher.tape
         self._id = instrument.id
         self.expected_id = -1
+        self.flags = 0
         self.join: Join | None = None
         self.missing_from = -1
         self.inherited: Sequence[tuple[int, int]] = ()
@@ -275,7 +278,7 @@ class InstrumentWriter:
             if not dirty:
                 publisher.dirty.append(self)
             self._dirty = dirty | ROW_AND_MINUTE
-        tape.append(ts_event, ts_init, self._id, TRADE, side, 0, price, qty, trade_id, count)
+        tape.append(ts_event, ts_init, self._id, TRADE, side, self.flags, price, qty, trade_id, count)
         return True
 
     def begin_after(self, trade_id: int, ts_event: int) -> None:
@@ -293,10 +296,20 @@ class InstrumentWriter:
             FrameError: as :meth:`trade`.
         """
         due, self.expected_id = self.expected_id, trade_id
+        flags, self.flags = self.flags, self.flags | OVERTAKEN
+        row, minute = self.row, self.forming.minute
+        last, last_us = row[LAST : LAST_SIDE + 1], row[LAST_US]
+        close, close_ms = (minute[CLOSE], minute[LAST_MS]) if minute is not None else (0.0, -1.0)
         try:
             self.trade(ts_event, ts_init, price, qty, side, trade_id, count)
         finally:
             self.expected_id = due
+            self.flags = flags
+        # The hot path takes the last to come for the newest.
+        if ts_event // 1_000 == last_us:
+            row[LAST : LAST_SIDE + 1] = last
+        if minute is not None and ts_event // 1_000_000 == close_ms:
+            minute[CLOSE] = close
 
     def without_gap(self, ts_init: int) -> None:
         """Say that no trade is missing before the newest one any more."""
@@ -464,10 +477,11 @@ class InstrumentWriter:
         if ts_event // 1_000 >= row[LAST_US]:
             row[LAST], row[LAST_QTY], row[LAST_SIDE], row[LAST_US] = price, qty, side, ts_event // 1_000
         revised = self._bars.add_late_trade(
-            ts_event, ts_ms, price, qty, bought, publisher.minute_start_ns, self._tape.sequence
-        )
+            ts_event, ts_ms, price, qty, bought, publisher.minute_start_ns, self._tape.sequence,
+            overtaken=self.flags & OVERTAKEN > 0,
+        )  # fmt: skip
         publisher.forming_until(self._bars.end_ns)
-        flags = Flag.LATE | Flag.MORE if revised else Flag.LATE
+        flags = self.flags | (LATE | MORE if revised else LATE)
         self._append(ts_event, ts_init, TRADE, side, flags, price, qty, trade_id, count)
         for closed in revised:
             self._bar_record(Kind.BAR_REVISED, closed, ts_init)

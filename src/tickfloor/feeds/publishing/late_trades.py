@@ -10,7 +10,14 @@ FIRST_LOOK = 4
 
 
 def revise_on_board(
-    board: BoardPort, instrument: int, interval: Interval, ts_ms: int, price: float, qty: float, bought: bool
+    board: BoardPort,
+    instrument: int,
+    interval: Interval,
+    ts_ms: int,
+    price: float,
+    qty: float,
+    bought: bool,
+    overtaken: bool,
 ) -> tuple[int, Bar] | None:
     """Put a late trade into its closed bar on the board.
 
@@ -28,7 +35,7 @@ def revise_on_board(
         if len(longer) == len(tail):
             return None
         tail = longer
-    index, bars = revise(tail, interval, ts_ms, price, qty, bought)
+    index, bars = revise(tail, interval, ts_ms, price, qty, bought, overtaken)
     index += closed - len(tail)
     board.rewrite_bars(instrument, interval, index, bars)
     return index, bars[0]

@@ -243,7 +243,7 @@ class Lane:
         if self._trimmed and (not self._bars or start_of(interval, trade.ts_ms) < self._bars[0][START_MS]):
             return False
         self._packed = None
-        index, tail = revise(self._bars, interval, trade.ts_ms, trade.price, trade.qty, trade.bought)
+        index, tail = revise(self._bars, interval, trade.ts_ms, trade.price, trade.qty, trade.bought, trade.overtaken)
         taken_back = len(self._bars) - index
         if taken_back > REVISABLE_BARS:
             self._bars[index:] = tail

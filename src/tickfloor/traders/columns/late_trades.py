@@ -18,4 +18,4 @@ def add_to_forming(forming: FormingBars, late: LateTrade, closed_until_ms: list[
     for interval in LONGER:
         begun = start_of(interval, late.ts_ms) >= closed_until_ms[interval]
         if begun and interval not in revised:
-            forming.add_late_trade(interval, late.ts_ms, late.price, late.qty, late.bought)
+            forming.add_late_trade(interval, late.ts_ms, late.price, late.qty, late.bought, late.overtaken)

@@ -45,7 +45,7 @@ INTERVALS = tuple(Interval)
 _TRADE, _QUOTE, _STATS, _BAR_CLOSE, _BAR_REVISED, _QUALITY = (
     int(kind) for kind in (Kind.TRADE, Kind.QUOTE, Kind.STATS, Kind.BAR_CLOSE, Kind.BAR_REVISED, Kind.QUALITY)
 )
-_LATE = int(Flag.LATE)
+_LATE, _OVERTAKEN = int(Flag.LATE), int(Flag.OVERTAKEN)
 _BUY = int(Side.BUY)
 _SELL = int(Side.SELL)
 _TRADE_INPUT = int(Input.TRADE)
@@ -292,7 +292,8 @@ class InstrumentState:
             market[_CUMULATIVE_DELTA] += qty
         elif side == _SELL:
             market[_CUMULATIVE_DELTA] -= qty
-        if ts_event >= self._last_ts:
+        overtaken = flags & _OVERTAKEN > 0
+        if ts_event >= self._last_ts and not (overtaken and ts_event == self._last_ts):
             self._last_ts = ts_event
             market[_LAST] = price
             market[_LAST_QTY] = qty
@@ -301,16 +302,16 @@ class InstrumentState:
         ts_ms = ts_event // 1_000_000
         self._event.inputs |= _TRADE_INPUT
         if flags & _LATE:
-            self._event.late = LateTrade(ts_ms, price, qty, side == _BUY)
+            self._event.late = LateTrade(ts_ms, price, qty, side == _BUY, overtaken)
             return
         minute = self._forming.minute
         if minute is None or self._fields is None:
-            self._forming.add_trade(ts_ms, price, qty, side == _BUY)
+            self._forming.add_trade(ts_ms, price, qty, side == _BUY, overtaken)
             self._show_forming()
             self._watch.traded(price, qty, self._price)
             return
         opened = minute[OPEN]
-        add_trade(minute, ts_ms, price, qty, side == _BUY)
+        add_trade(minute, ts_ms, price, qty, side == _BUY, overtaken)
         now = self.frames.now
         self._fields.show_sums(now, minute)
         self._fields.show_price(now, minute)

@@ -41,6 +41,7 @@ class LateTrade(msgspec.Struct, array_like=True, frozen=True):
     price: float
     qty: float
     bought: bool
+    overtaken: bool
 
 
 class EventState(msgspec.Struct, array_like=True):

@@ -31,7 +31,7 @@ from tickfloor.traders.tape_order import end_of
 _TRADE, _QUOTE, _BAR_CLOSE, _BAR_REVISED, _CLOCK = (
     int(kind) for kind in (Kind.TRADE, Kind.QUOTE, Kind.BAR_CLOSE, Kind.BAR_REVISED, Kind.CLOCK)
 )
-_MORE, _LATE = int(Flag.MORE), int(Flag.LATE)
+_MORE, _LATE, _OVERTAKEN = int(Flag.MORE), int(Flag.LATE), int(Flag.OVERTAKEN)
 _BUY = int(Side.BUY)
 _INTERVALS = tuple(Interval)
 _NOTHING_HEARD: Mapping[int, Sequence[Signal]] = MappingProxyType({})
@@ -221,9 +221,9 @@ class StrategyHost:
             return
         ts_ms = ts_event // 1_000_000
         if flags & _LATE:
-            audience.bars.late = LateTrade(ts_ms, price, qty, side == _BUY)
+            audience.bars.late = LateTrade(ts_ms, price, qty, side == _BUY, flags & _OVERTAKEN > 0)
             return
-        audience.bars.add_trade(ts_ms, price, qty, side == _BUY)
+        audience.bars.add_trade(ts_ms, price, qty, side == _BUY, flags & _OVERTAKEN > 0)
         trade = Trade(audience.key, ts_event, price, qty, _SIDES[side])
         for each in audience.strategies:
             each.tick(trade, row, sequence, into)

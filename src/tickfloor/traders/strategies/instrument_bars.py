@@ -68,9 +68,9 @@ class InstrumentBars:
             revised=self._revised,
         )
 
-    def add_trade(self, ts_ms: int, price: float, qty: float, bought: bool) -> None:
+    def add_trade(self, ts_ms: int, price: float, qty: float, bought: bool, overtaken: bool) -> None:
         """Add a trade of the forming minute."""
-        self._forming.add_trade(ts_ms, price, qty, bought)
+        self._forming.add_trade(ts_ms, price, qty, bought, overtaken)
 
     def close(self, interval: Interval, end_ms: int) -> Bar | None:
         """Close a bar and return it, or None if its first trades were not seen."""
