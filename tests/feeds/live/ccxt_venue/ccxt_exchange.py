@@ -55,6 +55,7 @@ class FakeExchange:
         self.down = None
         self.unanswered = 0
         self.closed = False
+        self.makes_of_cancellation = None
         self._waiting = []
 
     def __getattr__(self, name):
@@ -70,7 +71,12 @@ class FakeExchange:
         self.asked.append((method, symbols))
         future = asyncio.get_running_loop().create_future()
         self._waiting.append((method, [symbols] if isinstance(symbols, str) else symbols, future))
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if self.makes_of_cancellation is None:
+                raise
+            return self.makes_of_cancellation()
 
     def _wake(self, method, symbol, result) -> None:
         for waiting in self._waiting[:]:

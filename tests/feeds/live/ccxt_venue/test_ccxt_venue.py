@@ -509,6 +509,22 @@ def test_the_report_says_that_the_route_is_slower_and_closing_closes_the_exchang
     run(scene)
 
 
+def dropped():
+    raise OSError("the connection was dropped")
+
+
+@pytest.mark.parametrize("made_of_it", [dropped, list])
+def test_a_feed_ends_though_what_it_calls_makes_an_error_or_an_answer_of_its_cancellation(made_of_it):
+    async def scene(loop):
+        async with live(loop) as floor:
+            floor.exchange.makes_of_cancellation = made_of_it
+            await floor.feed.close()
+            await turns()
+            assert floor.task.done()
+
+    run(scene)
+
+
 # Before there is a feed
 
 

@@ -68,12 +68,13 @@ class Watch:
     async def run(self) -> None:
         """Wait until cancelled, or until the exchange says that it never gives this."""
         backoff = Backoff()
-        while True:
+        task = asyncio.current_task()
+        assert task is not None
+        while not task.cancelling():
             try:
                 returned = await self._call(self.group.symbols[0] if self.group.single else list(self.group.symbols))
             except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
+                if task.cancelling():
                     raise
                 # ccxt cancels what waits for a connection that is closed.
                 reason = "the connection was dropped"
@@ -85,9 +86,13 @@ class Watch:
             else:
                 self._take(returned)
                 continue
+            if task.cancelling():
+                break
             await asyncio.sleep(self._lose(reason, backoff))
             self.state = ConnectionState.CONNECTING
             self.asked_ns = self._now()
+        # Something in between has taken the cancellation for an error, or for nothing.
+        raise asyncio.CancelledError
 
     def report(self, name: str) -> ConnectionReport:
         """Return it as a connection of the venue called ``name``; bytes are not known."""
