@@ -6,17 +6,20 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest import mock
 
 import msgspec
 
+import tickfloor.floor
 from stress.tape_witness import TapeWitness, Witnessed, near
 from tickfloor.board.board_reader import BoardReader
 from tickfloor.board.row import Field
 from tickfloor.config import Config
 from tickfloor.contracts.bars import Bar, BarField
-from tickfloor.contracts.commands import FeedReported, Reconnect, ReportFeed
+from tickfloor.contracts.commands import FeedReported, GetStatus, Reconnect, ReportFeed, WorkerReport
 from tickfloor.contracts.feeds import ConnectionState, VenueReport
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Quality
@@ -24,7 +27,7 @@ from tickfloor.contracts.settings import LiveSource, VenueSettings
 from tickfloor.contracts.states import WorkerState
 from tickfloor.contracts.traders import TraderSpec
 from tickfloor.floor import Floor, FloorPlan
-from tickfloor.kinds import FEED
+from tickfloor.kinds import FEED, FEED_KIND
 from tickfloor.simulator.binance.session import BinanceSession
 from tickfloor.simulator.simulator import Simulator
 from tickfloor.simulator.tampers import FalseChecksum
@@ -69,6 +72,16 @@ class ExchangeFloor:
         answer = await self.floor.supervisor.ask(FEED, ReportFeed())
         assert isinstance(answer, FeedReported)
         return answer.venues[0]
+
+    async def feed_status(self) -> WorkerReport:
+        """Return what any worker says of itself, of the feed's.
+
+        Raises:
+            WorkerError: the floor cannot go on.
+        """
+        answer = await self.floor.supervisor.ask(FEED, GetStatus())
+        assert isinstance(answer, WorkerReport)
+        return answer
 
     async def unopened(self) -> str:
         """Return which connections are not open; empty when all are."""
@@ -274,13 +287,20 @@ def audit_differences(figures: dict[str, Any], exchange: ExchangeFloor) -> list[
 
 @contextlib.asynccontextmanager
 async def floor_on(
-    simulator: Simulator, folder: Path, venue: str, *, patience: float = 0.1, tape_records: int = 1 << 18
+    simulator: Simulator,
+    folder: Path,
+    venue: str,
+    *,
+    patience: float = 0.1,
+    tape_records: int = 1 << 18,
+    feed: str = FEED_KIND.entry,
 ) -> AsyncIterator[ExchangeFloor]:
     """Yield a floor that is being started on a simulator at rest, when everything is connected.
 
     Args:
         patience: times how long streams may be silent.
         tape_records: so many that whoever reads here is not lapped.
+        feed: entry of the feed's worker, which may be in a module of these tests.
 
     Raises:
         TimeoutError: it did not connect within 30 s.
@@ -302,7 +322,7 @@ async def floor_on(
     exchange: ExchangeFloor | None = None
     following: asyncio.Task[None] | None = None
     try:
-        await floor.start()
+        await _start(floor, feed)
         exchange = ExchangeFloor(simulator, floor, venue)
         following = asyncio.create_task(exchange.follow_tape())
         if not_open := await nothing_left(exchange.unopened, 30.0):
@@ -318,3 +338,10 @@ async def floor_on(
         if following is not None and not following.cancelled():
             # A lapped witness has nothing to say.
             following.result()
+
+
+async def _start(floor: Floor, feed: str) -> None:
+    """Start a floor with another entry for its feed, and with these tests where workers' modules are looked for."""
+    floor.supervisor._launcher._zygote._path = (str(Path(__file__).parents[1]),)
+    with mock.patch.object(tickfloor.floor, "FEED_KIND", replace(FEED_KIND, entry=feed)):
+        await floor.start()

@@ -14,6 +14,7 @@ FRAMEWORK = {
     "command",
     "counting_worker",
     "exchange_floor",
+    "exchange_memory",
     "exchange_troubles",
     "faulty_channel",
     "floor_command",

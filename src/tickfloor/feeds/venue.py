@@ -59,7 +59,11 @@ class Resubscribe(NamedTuple):
     reason: str
 
 
-Control = Acked | Refused | Listed | GoingAway | Resubscribe
+class TooManyMessages(NamedTuple):
+    """The venue had more messages than it takes and has left out one of them; it does not say which."""
+
+
+Control = Acked | Refused | Listed | GoingAway | Resubscribe | TooManyMessages
 
 Reader = Callable[[int, bytes], Control | None]
 """Takes receive time, ns UTC, and a frame of one connection; None of whatever is about a market.
@@ -142,6 +146,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         messages_per_second: of ours on one connection, pings and pongs included.
+        messages_shared: the venue counts them for all connections from here together.
         streams_per_message: at most.
         connections, connections_seconds: attempts to connect within so many seconds.
         life_seconds: after which a connection is replaced, before the venue closes it; 0: never.
@@ -153,6 +158,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     messages_per_second: float
+    messages_shared: bool = False
     streams_per_message: int
     connections: int
     connections_seconds: float

@@ -6,6 +6,7 @@ from tests.feeds.joining.test_trade_joins import MS, SECOND, Joined
 from tickfloor.contracts.records import Quality
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.joining.trade_joins import HOLD_NS, PATIENCE_NS
+from tickfloor.feeds.publishing.trade_ids import MOST_UNDOUBTED
 
 STEP_MS = 20
 STREAM_LATER_MS = 60
@@ -108,3 +109,17 @@ def test_the_first_trade_of_a_new_numbering_is_asked_for():
         joined.live(number, ts_event=joined.now + number * MS)
     joined.after(PATIENCE_NS)
     assert 7 in joined.ids or joined.repairs.asked
+
+
+def test_what_is_held_is_let_go_of_however_far_ahead_it_is():
+    joined = Joined()
+    joined.live(1)
+    first = 2 + 3 * MOST_UNDOUBTED
+    with pytest.raises(FrameError):
+        joined.live(first - 1)
+    joined.live(first, first + 1)
+    joined.backlog(first - 1)
+    joined.after(PATIENCE_NS)
+    joined.after(HOLD_NS)
+    assert joined.ids == [1, first - 1, first, first + 1]
+    assert joined.joins.statistics().refused == 0

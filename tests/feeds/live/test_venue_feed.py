@@ -527,3 +527,17 @@ def test_a_cancelled_feed_leaves_no_connection():
             assert live.given_back
 
     run(main())
+
+
+@pytest.mark.parametrize(("shared", "pauses"), [(True, 1), (False, 2)])
+def test_connections_pause_together_where_the_venue_counts_their_messages_together(shared, pauses):
+    async def main():
+        async with floor("AB", streams_per_connection=1, messages_shared=shared) as live:
+            await until_traded(live, "AB", lambda: live.quality("A") == live.quality("B") == Quality.LIVE)
+            for client in live.venue.open:
+                client.say(many=1)
+            seen = {symbol: live.published(symbol) for symbol in "AB"}
+            await until_traded(live, "AB", lambda: all(live.published(each) > seen[each] + 5 for each in "AB"))
+            assert len(live.said("the venue had too many messages")) == pauses
+
+    run(main())

@@ -2,14 +2,15 @@
 
 Client: ``{"op": "sub" | "unsub" | "list" | "ping", "keys": [[channel, symbol], ...], "id": 1}``.
 Server: ``{"ack": id, "keys"?}``, ``{"no": id, "keys"?, "why"}``, ``{"list": keys}``, ``{"away": 1}``,
-``{"again": keys}``, ``{"m": [channel, symbol, n]}``.
+``{"again": keys}``, ``{"many": 1}``, ``{"m": [channel, symbol, n]}``.
 """
 
 import asyncio
 import itertools
 import json
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import uvloop
@@ -41,6 +42,7 @@ from tickfloor.feeds.venue import (
     Request,
     Resubscribe,
     StreamKey,
+    TooManyMessages,
     Traded,
 )  # fmt: skip
 
@@ -197,6 +199,8 @@ def control_of(said: dict) -> Control:
         return Listed(frozenset(StreamKey(Channel(c), s) for c, s in said["list"]))
     if "again" in said:
         return Resubscribe(tuple(StreamKey(Channel(c), s) for c, s in said["again"]), "wrong checksum")
+    if "many" in said:
+        return TooManyMessages()
     if "bug" in said:
         raise ZeroDivisionError("a bug of ours")
     assert "away" in said
@@ -328,6 +332,25 @@ class FakeVenue:
             client.say(list=client.keys)
         else:
             client.say(ack=said["id"])
+
+
+@asynccontextmanager
+async def refusing(retry_after: bytes) -> AsyncIterator[str]:
+    """An address, yielded, that refuses every connection with 429 and says when to come again."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 429 no\r\nRetry-After: %b\r\nContent-Length: 0\r\n\r\n" % retry_after)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    try:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await server.wait_closed()
 
 
 class Lines(list):

@@ -5,6 +5,7 @@ from tests.feeds.frames import START_MS, trade, trade_rows
 from tests.feeds.joining.test_trade_joins import START_NS, Joined
 from tickfloor.board.row import Field
 from tickfloor.contracts.bars import BarField
+from tickfloor.contracts.intervals import Interval
 from tickfloor.feeds.joining.trade_joins import HOLD_NS, PATIENCE_NS
 from tickfloor.feeds.venue import BacklogTrade
 
@@ -42,3 +43,28 @@ def test_a_recording_with_a_repair_gives_the_bars_of_the_venue():
     minute = feed.publisher.known("BTCUSDT").forming.minute
     assert minute[BarField.TRADES] == 4.0
     assert minute[BarField.CLOSE] == 44.0
+
+
+def test_a_trade_that_comes_late_and_is_the_last_of_its_moment_is_its_bar_s_close():
+    joined = Joined()
+    joined.live(0, ts_event=START_NS)
+    joined.live(1, ts_event=START_NS + 5 * MS)
+    joined.live(3, ts_event=START_NS + 60_000 * MS)
+    joined.after(PATIENCE_NS)
+    joined.after(HOLD_NS)
+    late = BacklogTrade(START_NS + 5 * MS, 2.0, 1.0, 1, 2, 1, "2", "1")
+    joined.joins.backlog(joined.writer, [late], joined.now)
+    (bar,) = joined.publisher.board.read_tail(0, Interval.M1, 2)
+    assert bar[BarField.CLOSE] == 2.0
+
+
+def test_trades_that_come_late_leave_the_close_of_a_later_moment():
+    joined = Joined()
+    joined.live(0, ts_event=START_NS)
+    joined.live(1, ts_event=START_NS + 5 * MS)
+    joined.live(4, ts_event=START_NS + 6 * MS)
+    joined.after(PATIENCE_NS)
+    joined.after(HOLD_NS)
+    late = [BacklogTrade(START_NS + 5 * MS, float(each), 1.0, 1, each, 1, f"{each}", "1") for each in (2, 3)]
+    joined.joins.backlog(joined.writer, late, joined.now)
+    assert joined.writer.forming.minute[BarField.CLOSE] == 4.0

@@ -103,6 +103,9 @@ def test_an_old_id_with_an_old_time_is_a_duplicate():
 class Asked:
     """A join that notes what it is asked."""
 
+    newest = -1
+    publishing = False
+
     def __init__(self, answer: bool | None) -> None:
         self.answer = answer
         self.offers: list[int] = []

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -334,6 +335,50 @@ def test_what_the_disk_refuses_to_the_end_is_counted(tmp_path, recorders):
     assert recorder.news()[-1].endswith("the last 2 frames are not recorded")
     recorder.frame(T0, "F", "ws1", b"3")
     assert recorder.statistics().not_recorded == 3
+
+
+def test_what_is_removed_with_its_folder_while_it_is_written_is_not_said_to_be_recorded(tmp_path, recorders):
+    recorder = recorders(tmp_path, "binance")
+    for number in range(3):
+        recorder.frame(T0 + number, "F", "ws1", b"before")
+    assert recorder.flush()
+    [path] = recorder.folder.glob("*.frames.gz")
+    shutil.rmtree(recorder.folder)
+    assert not recorder.flush()
+    assert (recorder.statistics().frames, recorder.statistics().not_recorded) == (0, 3)
+    assert recorder.news() == [f"{path} was removed while it was written: its 3 frames are lost"]
+    recorder.frame(T0 + 3, "F", "ws1", b"after")
+    assert not recorder.flush()
+    assert recorder.statistics().trouble == "No such file or directory"
+    statistics = recorder.close()
+    assert (statistics.frames, statistics.bytes, statistics.compressed_bytes) == (0, 0, 0)
+    assert statistics.not_recorded == 4
+
+
+def test_a_file_that_is_removed_alone_is_followed_by_another_that_says_what_is_lost(tmp_path, recorders):
+    recorder = recorders(tmp_path, "binance")
+    recorder.frame(T0, "F", "ws1", b"before")
+    assert recorder.flush()
+    [path] = recorder.folder.glob("*.frames.gz")
+    path.unlink()
+    recorder.frame(T0 + 1, "F", "ws1", b"after")
+    assert not recorder.flush()
+    statistics = recorder.close()
+    assert (statistics.frames, statistics.not_recorded, statistics.trouble) == (1, 1, "")
+    recording = Recording(recorder.folder)
+    assert [payload for *_, payload in lines_of(recording)] == [b"after"]
+    assert [entry.not_recorded for entry in recording.entries] == [1]
+
+
+def test_a_file_that_is_removed_before_the_end_is_not_in_the_index(tmp_path, recorders):
+    recorder = recorders(tmp_path, "binance")
+    recorder.frame(T0, "F", "ws1", b"1")
+    assert recorder.flush()
+    [path] = recorder.folder.glob("*.frames.gz")
+    path.unlink()
+    statistics = recorder.close()
+    assert (statistics.files, statistics.frames, statistics.not_recorded) == (0, 0, 1)
+    assert list(recorder.folder.glob("index.json")) == []
 
 
 def test_frames_that_come_too_fast_are_counted_and_said(tmp_path, recorders):

@@ -84,11 +84,14 @@ def test_older_quotes_are_dropped_and_empty_sides_unknown():
     assert feed.adapter.left_out() == {"outdated best prices (binance)": 1}
 
 
-def test_quotes_may_begin_anew_on_a_new_connection():
+def test_best_prices_do_not_go_back_when_another_connection_is_opened():
     feed = Feed()
-    feed.send(NOW, frames.book_ticker(5, "10", "11"))
-    feed.read = feed.adapter.reader("ws2")
-    assert len(feed.send(NOW, frames.book_ticker(4, "9", "11"))) == 1
+    newer, later = feed.read, feed.adapter.reader("ws2")
+    newer(NOW, frames.book_ticker(97, "40", "41"))
+    newer(NOW, frames.book_ticker(100, "50", "51"))
+    feed.adapter.reader("ws3")
+    later(NOW, frames.book_ticker(97, "40", "41"))
+    assert feed.publisher.known("BTCUSDT").row[Field.BID] == 50.0
 
 
 def test_quotes_that_are_numbered_anew_are_believed_when_nothing_newer_comes():

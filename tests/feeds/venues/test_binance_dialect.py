@@ -138,6 +138,8 @@ def test_the_adapter_understands_the_answers_to_these_requests(dialect):
       {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1200}], 1200),
     ([{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 5, "limit": 1200}], None),
     ([{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 0}], None),
+    ([{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 10**12}], None),
+    ([{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1}], None),
     ([{"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000}], None),
     ([], None),
 ])  # fmt: skip
@@ -156,6 +158,7 @@ def test_only_what_is_traded_now_is_listed():
         {"symbol": "BTCUSD_PERP", "contractStatus": "TRADING", "quoteAsset": "USD"},
         {"symbol": "BTCUSD_200925", "contractStatus": "PENDING_TRADING", "quoteAsset": "USD"},
         {"symbol": "WHATUSDT", "quoteAsset": "USDT"},
+        *({"symbol": wrong, "status": "TRADING", "quoteAsset": "USDT"} for wrong in ("", "A B", "A\nB", "A" * 100)),
     ]
     for dialect in ALL:
         assert dialect.listed(json.dumps({"symbols": symbols}).encode()) == [

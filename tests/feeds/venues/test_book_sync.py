@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.venues.binance.book_sync import MAX_WAITING_EVENTS, RENUMBERED_NS, BookEvent, BookSync, Outcome
+from tickfloor.feeds.publishing.instrument_writer import BOOK_LEVELS
+from tickfloor.feeds.venues.binance.book_sync import RENUMBERED_NS, BookSync, Outcome
+from tickfloor.feeds.venues.binance.waiting_events import MAX_WAITING_EVENTS, BookEvent
 
 
 def event(first, last, previous=None, bids=(), asks=(), ts_event=None):
@@ -67,6 +69,55 @@ def test_a_trusted_book_is_the_venue_s_book_whatever_is_lost_repeated_or_swapped
             assert (sync.book.top(99)) == state_after(events, after[sync.update_id])
         else:
             assert sync.book.top(99) == ([], [])
+
+
+MOST = 150
+"""Levels of each side in a snapshot."""
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(-60, 60), st.lists(st.integers(0, 400), max_size=6), st.sampled_from([0, 1, 2, 3])),
+        max_size=40,
+    ),
+)
+def test_a_book_that_is_sure_has_the_venue_s_best_levels_wherever_the_price_goes(steps):
+    """A venue of 400 levels a side; the price walks, and the snapshots that are asked for come 0 to 3 events later."""
+    price, update_id, waited = 1000, 10, None
+    bids = {float(price - place): 1.0 for place in range(1, 401)}
+    asks = {float(price + place): 1.0 for place in range(1, 401)}
+
+    def best(count):
+        return sorted(bids.items(), reverse=True)[:count], sorted(asks.items())[:count]
+
+    sync = BookSync(futures=False)
+    sync.on_snapshot(update_id, *best(MOST), most=MOST)
+    pending = None
+    for walk, deeper, delay in steps:
+        price, update_id = max(600, min(1400, price + walk)), update_id + 1
+        changed_bids = [(each, 0.0) for each in bids if each >= price]
+        changed_asks = [(each, 0.0) for each in asks if each <= price]
+        changed_bids += [(float(price - 1 - place), float(place + 2)) for place in deeper]
+        changed_asks += [(float(price + 1 + place), float(place + 2)) for place in deeper]
+        for side, changes in ((bids, changed_bids), (asks, changed_asks)):
+            for level, size in changes:
+                side[level] = size
+                if not size:
+                    del side[level]
+        outcome = sync.on_event(event(update_id, update_id, bids=changed_bids, asks=changed_asks))
+        while True:
+            assert outcome is not Outcome.GAP
+            if outcome in (Outcome.APPLIED, Outcome.THIN):
+                assert sync.book.top(BOOK_LEVELS) == best(BOOK_LEVELS)
+            if outcome in (Outcome.THIN, Outcome.UNSURE, Outcome.REFUSED) and pending is None:
+                pending, waited = (update_id, *best(MOST)), delay
+            if pending is None or waited:
+                waited = waited and waited - 1
+                break
+            (number, *levels), pending = pending, None
+            outcome = sync.on_snapshot(number, *levels, most=MOST)
+            assert outcome is not Outcome.REFUSED
 
 
 @pytest.mark.parametrize("futures", [False, True])

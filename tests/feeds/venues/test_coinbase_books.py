@@ -8,6 +8,7 @@ from tests.feeds.venues.coinbase_feed import (
     frame,
     heartbeat,
     level,
+    subscriptions,
     trade,
     trades,
 )
@@ -112,7 +113,11 @@ def test_a_book_whose_keeper_has_fallen_silent_is_asked_for_where_changes_come()
     other = feed.adapter.reader("book-2")
     change = level("bid", "99", "9")
     assert other(feed.now + 9 * SECOND_NS, book(5, change)) is None
+    feed.send()
+    assert feed.board.rows[0][Field.QUALITY] == Quality.LIVE
     assert other(feed.now + 11 * SECOND_NS, book(6, change)) == Resubscribe((BOOK,), "there is no snapshot")
+    feed.send()
+    assert feed.board.rows[0][Field.QUALITY] == Quality.GAP
 
 
 def test_an_empty_book_is_a_book_and_an_empty_change_is_none():
@@ -148,6 +153,51 @@ def test_a_book_of_which_a_change_cannot_be_read_is_asked_for_and_no_other(chang
     assert feed.board.rows[0][Field.QUALITY] == Quality.GAP
     assert feed.send(heartbeat(3, 1)) == Resubscribe((BOOK,), "changes of a book cannot be read")
     assert feed.send(snapshot(4)) is None
+    assert feed.board.rows[0][Field.QUALITY] == Quality.LIVE
+
+
+def test_an_instrument_whose_book_has_not_come_yet_is_not_live():
+    feed = CoinbaseFeed()
+    feed.send(trades(0, trade(1)))
+    assert feed.board.rows[0][Field.QUALITY] == Quality.LIVE
+    for number in range(1, 30):
+        feed.send(book(number, level("bid", "100", "1")))
+        assert feed.board.rows[0][Field.QUALITY] == Quality.GAP
+    feed.send(snapshot(30))
+    assert feed.board.rows[0][Field.QUALITY] == Quality.LIVE
+
+
+BAD = level("bid", "-50", "1")
+
+
+@pytest.mark.parametrize("name", ["BTC-USD", 7])
+def test_a_snapshot_that_is_refused_on_a_new_connection_is_asked_for_anew(name):
+    feed = CoinbaseFeed()
+    feed.send(subscriptions(0, level2=["BTC-USD"]), snapshot(1), snapshot(2, product="ETH-USD"))
+    feed.read = feed.adapter.reader("book-1#2")
+    feed.send(subscriptions(0, level2=["BTC-USD"]))
+    assert feed.refused(book(1, BAD, kind="snapshot", product=name))
+    assert feed.send(heartbeat(2, 1)) == Resubscribe((BOOK,), "changes of a book cannot be read")
+    assert [feed.board.rows[row][Field.QUALITY] for row in (0, 1)] == [Quality.GAP, Quality.LIVE]
+    feed.send(snapshot(3))
+    assert feed.board.rows[0][Field.QUALITY] == Quality.LIVE
+
+
+def test_a_snapshot_that_a_new_connection_may_have_lost_is_asked_for_anew():
+    feed = CoinbaseFeed()
+    feed.send(snapshot(0))
+    feed.read = feed.adapter.reader("book-1#2")
+    feed.send(subscriptions(0, level2=["BTC-USD"]))
+    assert feed.send(heartbeat(2, 1)) == Resubscribe((BOOK,), "frames are missing")
+    assert feed.board.rows[0][Field.QUALITY] == Quality.GAP
+
+
+def test_what_is_refused_on_the_connection_that_has_handed_a_book_over_is_no_harm():
+    feed = CoinbaseFeed()
+    feed.send(snapshot(0))
+    feed.adapter.reader("book-1#2")(feed.now, snapshot(0))
+    assert feed.refused(book(1, BAD))
+    assert feed.send(heartbeat(2, 1)) is None
     assert feed.board.rows[0][Field.QUALITY] == Quality.LIVE
 
 

@@ -186,3 +186,8 @@ def test_the_adapter_is_of_this_venue_only():
         CoinbaseAdapter("kraken", feed.publisher, joins=feed.joins, repairs=feed.asked)
     with pytest.raises(ValueError, match="Audit"):
         feed.adapter.figures()
+
+
+def test_an_answer_from_what_is_no_address_is_refused():
+    with pytest.raises(FrameError, match="no address"):
+        CoinbaseFeed().adapter.on_http(1, "https://[/api/v3/brokerage/market/products", b"{}")

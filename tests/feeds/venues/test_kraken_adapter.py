@@ -23,7 +23,7 @@ from tests.feeds.venues.kraken_feed import (
 from tickfloor.board.row import Field
 from tickfloor.contracts.records import Kind, Quality, Side
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.venue import Acked, Channel, Refused, StreamKey
+from tickfloor.feeds.venue import Acked, Channel, Refused, StreamKey, TooManyMessages
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
@@ -285,7 +285,8 @@ def test_the_instrument_channel_describes_markets_before_and_after_they_are_open
     (answer(success=False, req_id=42, error="Malformed request"), Refused(5, None, "Malformed request")),
     (answer(success=False, req_id=40, error="Already subscribed to trade on BTC/USD"), Acked(5, (TRADES,))),
     (answer(success=False, error="Subscription not found"), Refused(None, None, "Subscription not found")),
-    (b'{"Error":"Exceeded msg rate"}', Refused(None, None, "Exceeded msg rate")),
+    (b'{"Error":"Exceeded msg rate"}', TooManyMessages()),
+    (answer(success=False, req_id=40, error="Exceeded msg rate", symbol="BTC/USD"), TooManyMessages()),
     (answer("pong", req_id=1, time_in="2023-07-30T15:30:00.000000Z"), None),
     (b'{"channel":"heartbeat"}', None),
     (channel("status", "update", '{"system":"online","api_version":"v2","connection_id":18239578009413566319}'), None),
@@ -349,7 +350,7 @@ RECORDED = b'{"channel":"book"', b'{"channel":"trade"', b'{"channel":"ticker"', 
 
 @given(data=st.data())
 @settings(deadline=None, max_examples=150)
-def test_a_damaged_frame_is_read_or_refused_and_when_refused_changes_nothing(data):
+def test_a_damaged_frame_is_read_or_refused_and_when_refused_changes_nothing_but_the_trust_in_books(data):
     """Recorded frames with bytes changed, left out or put in."""
     frames = sample(data.draw(st.sampled_from(CAPTURES)))
     recv_ns, payload = data.draw(st.sampled_from(frames))
@@ -360,11 +361,18 @@ def test_a_damaged_frame_is_read_or_refused_and_when_refused_changes_nothing(dat
     feed = KrakenFeed()
     for frame in frames:
         feed.send(*frame)
-    before = feed.tape.sequence, dict(feed.adapter.heard), books_of(feed)
+    before, heard, books = feed.tape.sequence, dict(feed.adapter.heard), books_of(feed)
     try:
         feed.send(recv_ns + SECOND, damaged)
     except FrameError:
-        assert (feed.tape.sequence, dict(feed.adapter.heard), books_of(feed)) == before
+        feed.publisher.flush()
+        assert feed.adapter.heard == heard
+        given_up = {symbol for symbol, levels in books_of(feed).items() if levels is None and books[symbol]}
+        assert books_of(feed) == {symbol: None if symbol in given_up else levels for symbol, levels in books.items()}
+        for record in feed.tape.records[before:]:
+            unsure = record.kind == Kind.QUALITY and record.code == Quality.GAP
+            assert unsure or (record.kind == Kind.QUOTE and math.isnan(record.a))
+            assert books_of(feed)[feed.board.instruments[record.instrument].symbol] is None
 
 
 def books_of(feed) -> dict:
@@ -476,3 +484,34 @@ def test_figures_need_an_audit_and_the_venue_is_kraken():
     feed = KrakenFeed()
     with pytest.raises(ValueError, match="kraken"):
         type(feed.adapter)("binance", feed.publisher, joins=feed.joins, repairs=Asked())
+
+
+def rest_trades(name: str, *numbers: int) -> bytes:
+    rows = [["3000.0", "9", START_NS / 1e9, "b", "l", "", number] for number in numbers]
+    return json.dumps({"error": [], "result": {name: rows, "last": "1"}}).encode()
+
+
+@pytest.mark.parametrize("name", ["XETHZUSD", "ETHUSD", "XBTEUR", "USDTZUSD"])
+def test_trades_of_another_market_in_an_answer_are_refused(name):
+    feed = KrakenFeed(hold_ns=5 * SECOND)
+    feed.send(START_NS, trades(trade(10, START_NS, "100", "1")))
+    feed.send(START_NS + SECOND, trades(trade(13, START_NS + SECOND, "100", "1")))
+    with pytest.raises(FrameError, match="in the answer for BTC/USD"):
+        feed.adapter.on_http(START_NS + 2 * SECOND, "/0/public/Trades?pair=XBTUSD", rest_trades(name, 11, 12))
+    assert [record.a for record in feed.of(Kind.TRADE)] == [100.0]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "pair", "name"),
+    [
+        ("BTC/USD", "XBTUSD", "XXBTZUSD"), ("BTC/USD", "XBTUSD", "BTC/USD"), ("DOGE/USD", "XDGUSD", "XDGUSD"),
+        ("USDT/USD", "USDTUSD", "USDTZUSD"), ("ETH/BTC", "ETHXBT", "XETHXXBT"), ("EUR/USD", "EURUSD", "ZEURZUSD"),
+        ("SOL/USDT", "SOLUSDT", "SOLUSDT"),
+    ],
+)  # fmt: skip
+def test_an_answer_may_call_a_market_by_any_of_its_names(symbol, pair, name):
+    feed = KrakenFeed(hold_ns=5 * SECOND)
+    feed.send(START_NS, trades(trade(10, START_NS, "3000", "1", symbol=symbol)))
+    feed.send(START_NS + 1, trades(trade(12, START_NS + 1, "3000", "1", symbol=symbol)))
+    feed.adapter.on_http(START_NS + SECOND, f"/0/public/Trades?pair={pair}", rest_trades(name, 11))
+    assert [int(record.c) for record in feed.of(Kind.TRADE)] == [10, 11, 12]

@@ -30,6 +30,8 @@ ASKS = [
 DOCUMENTED = 3310070434
 SECOND = 1_000_000_000
 KEY = StreamKey(Channel.BOOK, "BTC/USD")
+HEARTBEAT = b'{"channel":"heartbeat"}'
+UNREAD = "a message of the book cannot be read"
 
 
 def levels(pairs):
@@ -211,8 +213,9 @@ def test_updates_that_no_snapshot_came_before_ask_for_one():
     feed.send(START_NS, exchange.set("bids", "45284.0", "2.50000000"))
     assert [type(control) for control in feed.controls] == [Resubscribe]
     assert feed.of(Kind.BOOK) == []
+    assert feed.qualities() == [Quality.GAP]
     feed.send(START_NS + SECOND, exchange.snapshot())
-    assert feed.qualities() == [Quality.LIVE]
+    assert feed.qualities() == [Quality.GAP, Quality.LIVE]
 
 
 def test_the_depth_is_the_one_that_the_venue_confirms_even_if_it_does_so_late():
@@ -235,9 +238,10 @@ def test_a_book_that_was_unsubscribed_begins_with_a_snapshot_again():
     feed.send(START_NS + 1, answer("unsubscribe", success=True, result=result))
     feed.send(START_NS + 1, exchange.set("bids", "45284.0", "2.50000000"))
     assert len(feed.of(Kind.BOOK)) == 1
+    assert feed.qualities() == [Quality.LIVE, Quality.GAP]
     feed.send(START_NS + 2, answer(success=True, result=result), exchange.snapshot())
     feed.send(START_NS + 3, exchange.set("bids", "45284.1", "2.50000000"))
-    assert feed.qualities() == [Quality.LIVE]
+    assert feed.qualities() == [Quality.LIVE, Quality.GAP, Quality.LIVE]
     assert feed.board.books[0][1][0] == (45284.1, 2.5)
 
 
@@ -254,16 +258,63 @@ def test_a_book_that_has_not_changed_for_days_is_a_book():
     assert feed.qualities() == [Quality.LIVE]
 
 
-def test_a_message_from_the_future_is_refused_and_changes_no_book():
+def test_a_book_of_which_a_message_has_a_time_that_cannot_be_begins_anew():
     feed, exchange = KrakenFeed(), Exchange()
     feed.send(START_NS, exchange.snapshot())
-    message = exchange.set("bids", "45284.0", "2.50000000")
     with pytest.raises(FrameError, match="ahead"):
-        feed.send(START_NS + SECOND, message.replace(b"2023-", b"2024-"))
-    assert feed.adapter._markets.opened["BTC/USD"].book.leader.book.bids.best() == (45283.5, 0.1)
-    feed.send(START_NS + SECOND, message)
-    assert feed.qualities() == [Quality.LIVE]
-    assert len(feed.of(Kind.BOOK)) == 2
+        feed.send(START_NS + SECOND, exchange.set("bids", "45284.0", "2.50000000").replace(b"2023-", b"2024-"))
+    assert feed.qualities() == [Quality.LIVE, Quality.GAP]
+    feed.send(START_NS + SECOND, HEARTBEAT)
+    assert feed.controls == [Resubscribe((KEY,), UNREAD)]
+    feed.send(START_NS + SECOND, exchange.snapshot())
+    assert feed.qualities() == [Quality.LIVE, Quality.GAP, Quality.LIVE]
+
+
+UNREADABLE_LEVELS = (b'"bids"', b'"asks":7,"bids"')
+
+
+@pytest.mark.parametrize(
+    ("damage", "lost"),
+    [
+        (UNREADABLE_LEVELS, {"BTC/USD"}),
+        ((b'"checksum":', b'"checksum":-'), {"BTC/USD"}),
+        ((b'"BTC/USD"', b"7"), {"BTC/USD", "ETH/USD"}),
+        ((b"]", b""), {"BTC/USD", "ETH/USD"}),
+        ((b"{", b"}"), {"BTC/USD", "ETH/USD"}),
+        ((b'"BTC/USD"', b'"SOL/USD","checksum":"'), {"BTC/USD", "ETH/USD"}),
+        ((b'"book"', b'"trade"'), set()),
+        ((b'"channel":"book"', b'"method":7,"other":"book"'), set()),
+    ],
+)
+def test_books_that_a_refused_message_may_have_been_about_are_not_live_though_the_next_checksum_is_right(damage, lost):
+    """The fifteenth bid goes in a message that cannot be read; the checksum is of ten."""
+    feed = KrakenFeed()
+    bids = [(f"{100 - place}.0", "1.0") for place in range(20)]
+    asks = [(f"{101 + place}.0", "1.0") for place in range(20)]
+    right = checksum(bids, asks)
+    for symbol in ("BTC/USD", "ETH/USD"):
+        feed.send(START_NS, book("snapshot", bids, asks, right, START_NS, symbol=symbol))
+    with pytest.raises(FrameError):
+        feed.send(START_NS + 1, book("update", [("86.0", "0.0")], [], right, START_NS + SECOND).replace(*damage))
+    feed.send(START_NS + 2, HEARTBEAT)
+    again = book("update", [("99.0", "1.0")], [], right, START_NS + 2 * SECOND)
+    feed.send(START_NS + 3, again)
+    doubted = {symbol for symbol in ("BTC/USD", "ETH/USD") if feed.publisher.known(symbol).quality is Quality.GAP}
+    asked = {key.symbol for control in feed.controls for key in control.keys}
+    assert (doubted, asked) == (lost, lost)
+
+
+def test_a_snapshot_that_is_refused_is_asked_for_anew_where_the_book_is_subscribed():
+    feed, exchange = KrakenFeed(), Exchange()
+    feed.send(START_NS, exchange.snapshot(), by="old")
+    confirmed = answer(success=True, result={"channel": "book", "symbol": "BTC/USD", "depth": 10})
+    feed.send(START_NS + 9 * SECOND, confirmed, by="new")
+    with pytest.raises(FrameError):
+        feed.send(START_NS + 9 * SECOND, exchange.snapshot().replace(*UNREADABLE_LEVELS), by="new")
+    assert feed.qualities() == [Quality.LIVE, Quality.GAP]
+    feed.controls.clear()
+    feed.send(START_NS + 9 * SECOND, HEARTBEAT, by="new")
+    assert feed.controls == [Resubscribe((KEY,), UNREAD)]
 
 
 def test_of_two_connections_the_one_that_is_further_on_is_published():

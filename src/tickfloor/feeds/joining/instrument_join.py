@@ -8,7 +8,7 @@ from tickfloor.board.row import Field
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.records import Flag, Quality
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.joining.holes import Holes
+from tickfloor.feeds.joining.holes import Hole, Holes
 from tickfloor.feeds.publishing.ports import Join
 from tickfloor.feeds.publishing.trade_ids import MOST_MISSING
 from tickfloor.feeds.venue import BacklogTrade, Missing, Repairs
@@ -44,9 +44,10 @@ class Writer(Protocol):
         """Publish a trade; a jump of its id is a gap."""
 
     def missed_trade(
-        self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int, /
-    ) -> None:
-        """Publish a trade that later ones have overtaken."""
+        self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int, /,
+        *, overtaken: bool,
+    ) -> None:  # fmt: skip
+        """Publish a trade that later ones have overtaken; ``overtaken``: one of its own millisecond has."""
 
     def without_gap(self, ts_init: int, /) -> None:
         """Say that nothing is missing any more."""
@@ -86,15 +87,17 @@ class InstrumentJoin:
     trade without asking; so what it has done meanwhile is read from its expected id first.
 
     Attributes:
+        newest: the highest id that is known to exist; -1 before the first.
+        publishing: what the writer is given now comes from here.
         holes: what is missing.
         repaired, reordered, left_out, let_go, given_up, refused, questions, earlier: as in
             :class:`~tickfloor.feeds.joining.trade_joins.JoinStatistics`.
     """
 
     __slots__ = (
-        "_absent", "_busy", "_due_ns", "_held", "_ids", "_marked", "_newest", "_newest_fetched", "_newest_live",
-        "_newest_ns", "_publishing", "_seen", "_terms", "_writer", "earlier", "given_up", "holes", "left_out",
-        "let_go", "questions", "refused", "reordered", "repaired",
+        "_absent", "_busy", "_due_ns", "_held", "_ids", "_marked", "_newest_fetched", "_newest_live",
+        "_newest_ns", "_seen", "_terms", "_writer", "earlier", "given_up", "holes", "left_out",
+        "let_go", "newest", "publishing", "questions", "refused", "reordered", "repaired",
     )  # fmt: skip
 
     def __init__(self, writer: Writer, terms: Terms, busy: "dict[InstrumentJoin, None]") -> None:
@@ -111,14 +114,14 @@ class InstrumentJoin:
         """the newest ids that an answer has left out: a stream may have been ahead of it"""
         self._held: dict[int, Held] = {}
         self._ids: list[int] = []
-        self._newest = -1
+        self.newest = -1
         self._newest_ns = 0
         self._seen = -1
         self._newest_live = -1
         self._newest_fetched = -1
         self._due_ns = NEVER_NS
         self._marked = False
-        self._publishing = False
+        self.publishing = False
         self.repaired = self.reordered = self.left_out = self.let_go = 0
         self.given_up = self.refused = self.questions = self.earlier = 0
         self._catch_up()
@@ -142,7 +145,7 @@ class InstrumentJoin:
     def numbered_anew(self, trade_id: int, ts_init: int) -> None:
         """Forget what is missing of the old numbers; the first of the new ones, which was doubted, is missing."""
         self._begin_anew()
-        self._newest = trade_id - 2
+        self.newest = trade_id - 2
         self._seen = trade_id
         self._reach(trade_id - 1, 0, ts_init)
 
@@ -157,8 +160,6 @@ class InstrumentJoin:
         Raises:
             FrameError: it cannot be published; nothing was changed.
         """
-        if self._publishing:
-            return None
         if self._catch_up():
             self._settle(ts_init)
         expected = self._writer.expected_id
@@ -223,10 +224,10 @@ class InstrumentJoin:
         self._seen = expected
         if seen >= 0 and (expected < seen or expected - seen > MOST_MISSING):
             self._begin_anew()
-            self._newest = expected - 1
+            self.newest = expected - 1
             return True
-        if expected > self._newest:
-            self._newest, self._newest_ns = expected - 1, _last_ns(self._writer)
+        if expected > self.newest:
+            self.newest, self._newest_ns = expected - 1, _last_ns(self._writer)
         came = 0
         if 0 <= seen < expected and self.holes:
             came = self.holes.close(seen, expected - 1)
@@ -235,14 +236,14 @@ class InstrumentJoin:
 
     def _reach(self, trade_id: int, until_ns: int, now_ns: int) -> None:
         """Note that ids up to this one exist: those that are new are missing, and were made before ``until_ns``."""
-        if trade_id > self._newest:
-            self._open(Missing(self._newest + 1, trade_id, self._newest_ns, until_ns), now_ns)
-            self._newest = trade_id
+        if trade_id > self.newest:
+            self._open(Missing(self.newest + 1, trade_id, self._newest_ns, until_ns), now_ns)
+            self.newest = trade_id
 
     def _note_newest(self, trade_id: int, made_ns: int) -> None:
         """Note a trade that has come, if it is the newest."""
-        if trade_id >= self._newest:
-            self._newest, self._newest_ns = trade_id, made_ns
+        if trade_id >= self.newest:
+            self.newest, self._newest_ns = trade_id, made_ns
 
     def _begin_after(self, ordered: Sequence[BacklogTrade]) -> None:
         """Let the trades begin after those that were made before anybody listened."""
@@ -262,14 +263,15 @@ class InstrumentJoin:
         """Publish a live trade that later ones have overtaken, unless it is a duplicate."""
         self._newest_live = max(self._newest_live, trade.trade_id)
         absent = self._absent.close(trade.trade_id, trade.trade_id)
-        if not absent and self.holes.at(trade.trade_id) is None:
+        hole = self.holes.at(trade.trade_id)
+        if not absent and hole is None:
             return False
         self.left_out -= absent
-        self._publishing = True
+        self.publishing = True
         try:
-            self._writer.missed_trade(trade.ts_event, recv_ns, *trade[1:6])
+            self._writer.missed_trade(trade.ts_event, recv_ns, *trade[1:6], overtaken=_is_overtaken(trade, hole))
         finally:
-            self._publishing = False
+            self.publishing = False
         self.reordered += self.holes.close(trade.trade_id, trade.trade_id, made_ns=trade.ts_event)
         self._settle(recv_ns)
         return True
@@ -293,14 +295,16 @@ class InstrumentJoin:
             return
         absent = self._absent.close(trade_id, trade_id)
         self.left_out -= absent
-        if trade_id <= self._newest and self.holes.at(trade_id) is None and not absent:
+        hole = self.holes.at(trade_id)
+        if trade_id <= self.newest and hole is None and not absent:
             return
+        overtaken = _is_overtaken(trade, hole)
         made_ns = trade.ts_event
         self._reach(trade_id - 1, made_ns, recv_ns)
         self.repaired += self.holes.close(trade_id, trade_id, made_ns=made_ns, ask_rest_at_ns=rest_at_ns)
         self._note_newest(trade_id, made_ns)
         if trade_id < expected:
-            self._publish(Held(recv_ns, trade, fetched=True))
+            self._publish(Held(recv_ns, trade, fetched=True), overtaken=overtaken)
         else:
             self._hold(trade, recv_ns, fetched=True)
 
@@ -358,25 +362,28 @@ class InstrumentJoin:
             if ids and ids[0] == expected:
                 self._publish(self._held.pop(heappop(ids)))
                 continue
-            if expected > self._newest or expected < 0:
+            if expected > self.newest or expected < 0:
                 return
             missing = self.holes.first_from(expected)
             if missing == expected:
                 return
             # The ids from here on do not exist.
-            nexts = (missing, ids[0] if ids else None, self._newest + 1)
+            nexts = (missing, ids[0] if ids else None, self.newest + 1)
             writer.expected_id = min(number for number in nexts if number is not None)
 
-    def _publish(self, held: Held) -> None:
+    def _publish(self, held: Held, *, overtaken: bool = False) -> None:
         """Publish a trade; one that is refused is missing, or, where it was fetched already, there is none."""
         ts_init, trade, fetched = held
         writer = self._writer
-        self._publishing = True
+        self.publishing = True
         writer.flags = BACKFILL if fetched else 0
         try:
             # After a renumbering every one that was held is of the past, whatever its id.
-            past = trade.trade_id < writer.expected_id or self._newest < 0
-            (writer.missed_trade if past else writer.trade)(trade.ts_event, ts_init, *trade[1:6])
+            past = trade.trade_id < writer.expected_id or self.newest < 0
+            if past:
+                writer.missed_trade(trade.ts_event, ts_init, *trade[1:6], overtaken=overtaken)
+            else:
+                writer.trade(trade.ts_event, ts_init, *trade[1:6])
         except FrameError:
             self.refused += 1
             if not fetched:
@@ -384,7 +391,7 @@ class InstrumentJoin:
                 self._open(Missing(trade.trade_id, trade.trade_id), ts_init)
             return
         finally:
-            self._publishing = False
+            self.publishing = False
             writer.flags = 0
         if fetched and self._terms.audit is not None:
             self._terms.audit.trade(writer.instrument, trade.price_text, trade.qty_text, trade.trade_id)
@@ -404,7 +411,7 @@ class InstrumentJoin:
 
     def _begin_anew(self) -> None:
         """Publish what is held and forget what is missing: the venue numbers its trades anew."""
-        self._newest = self._newest_live = self._newest_fetched = -1
+        self.newest = self._newest_live = self._newest_fetched = -1
         while self._ids:
             self._publish(self._held.pop(heappop(self._ids)))
         self._writer.holding = False
@@ -423,6 +430,11 @@ class InstrumentJoin:
         """Return the newest id that the stream has brought: what is newer than anything fetched came live."""
         published = self._writer.expected_id - 1
         return max(self._newest_live, published) if published > self._newest_fetched else self._newest_live
+
+
+def _is_overtaken(trade: BacklogTrade, hole: Hole | None) -> bool:
+    """Say whether the trade after the hole that a trade was missing in is of the same millisecond."""
+    return hole is not None and trade.ts_event // 1_000_000 == hole.until_ns // 1_000_000
 
 
 def _trade_id(trade: BacklogTrade) -> int:

@@ -49,9 +49,10 @@ class News:
                 if (key, reason) not in self._refused:
                     self._refused.add((key, reason))
                     stale = ", its instrument is stale" if key.channel in MARKET else ""
+                    then = f"the connection goes on without it{stale}; it is asked for again every few minutes"
                     self._log.warning(
                         "stream refused", venue=self._venue, stream=key.channel.value, symbol=key.symbol,
-                        line=line.name, reason=reason, then=f"the connection goes on without it{stale}",
+                        line=line.name, reason=reason, then=then,
                     )  # fmt: skip
         if malformed > self._malformed:
             self._log.warning(

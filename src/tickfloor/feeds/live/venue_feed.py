@@ -11,9 +11,11 @@ from tickfloor.contracts.feeds import VenueReport
 from tickfloor.contracts.ports import LogPort
 from tickfloor.contracts.settings import VenueSettings
 from tickfloor.feeds.joining.trade_joins import TradeJoins
-from tickfloor.feeds.live.choosing.listing import Choice, Listing
+from tickfloor.feeds.live.carriage import Carriage
+from tickfloor.feeds.live.choosing.listing import Listing
 from tickfloor.feeds.live.connecting.connection import Surroundings
 from tickfloor.feeds.live.connecting.lines import Lines, UnknownConnectionError
+from tickfloor.feeds.live.connecting.message_rate import MessageRate
 from tickfloor.feeds.live.connecting.wire import Turn
 from tickfloor.feeds.live.feed_task import FeedTask
 from tickfloor.feeds.live.news import News
@@ -98,7 +100,6 @@ class VenueFeed:
         self._numbers = itertools.count(1)
         self._lines: Lines | None = None
         self._rerouting: Rerouting | None = None
-        self._symbols: tuple[str, ...] = ()
         self._task = FeedTask(settings.venue)
         self._look_due_ns = 0
         self._news = News(
@@ -236,10 +237,12 @@ class VenueFeed:
             group.create_task(self._queue.run(), name="repairs")
             turn = Turn(self._on_flush)
             group.create_task(turn.failure(), name="publishing")
+            limits = self._dialect.limits
             surroundings = Surroundings(
                 adapter=self.adapter, dialect=self._dialect, clock=self._clock, turn=turn,
                 log=self._log, recorder=self._recorder, proxy=self._settings.proxy, tls=self._tls,
                 elsewhere=self.resubscribe, numbers=self._numbers, patience=self._settings.patience,
+                messages=MessageRate(limits, clock=self._clock.now) if limits.messages_shared else None,
             )  # fmt: skip
             lines = self._lines = Lines(surroundings, self._staleness, group, on_regained=self._fetch_books)
             self._rerouting = Rerouting(
@@ -254,11 +257,17 @@ class VenueFeed:
                 questions=self._queue,
                 log=self._log,
             )
-            self._want(await listing.first(), lines, self._rerouting)
-            group.create_task(self._tick_for_ever(lines, self._rerouting, turn), name="ticks")
+            known = [writer.instrument.symbol for writer in self._publisher.writers]
+            carriage = Carriage(
+                lines, self._staleness, known, forget=self._rerouting.forget, now=self._clock.now,
+                venue=self._settings.venue, log=self._log, refresh_seconds=self._refresh_seconds,
+            )  # fmt: skip
+            # Before the venue has said what it trades, which may take as long as it likes.
+            group.create_task(self._tick_for_ever(lines, carriage, self._rerouting, turn), name="ticks")
+            carriage.want(await listing.first(known))
             while True:
-                await asyncio.sleep(self._refresh_seconds)
-                self._want(await listing.again(self._symbols), lines, self._rerouting)
+                await asyncio.sleep(carriage.seconds_until_refresh())
+                carriage.want(await listing.again(carriage.symbols))
 
     def _fetch_books(self, keys: Iterable[StreamKey]) -> None:
         """Fetch the books of streams that were away: what changed meanwhile shows with the next event only."""
@@ -266,16 +275,7 @@ class VenueFeed:
             if channel is Channel.BOOK and self._publisher.known(symbol) and self._dialect.snapshot(symbol):
                 self._repairs.book(symbol)
 
-    def _want(self, choice: Choice, lines: Lines, rerouting: Rerouting) -> None:
-        """Bring the streams up to what is asked for and traded now."""
-        self._symbols = choice.symbols
-        wanted = set(choice.keys)
-        if gone := [key for key in lines.keys if key not in wanted]:
-            lines.remove(gone)
-            rerouting.forget(gone)
-        lines.add(choice.keys)
-
-    async def _tick_for_ever(self, lines: Lines, rerouting: Rerouting, turn: Turn) -> None:
+    async def _tick_for_ever(self, lines: Lines, carriage: Carriage, rerouting: Rerouting, turn: Turn) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self._clock.adjust()
@@ -283,6 +283,7 @@ class VenueFeed:
             self._publisher.tick(now)
             self._joins.tick(now)
             lines.catch_up(now)
+            carriage.look(now)
             if now >= self._look_due_ns:
                 self._look_due_ns = now + round(self._patience.look * 1e9)
                 lines.mark_refused(now)

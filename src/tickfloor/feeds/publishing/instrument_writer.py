@@ -288,15 +288,19 @@ class InstrumentWriter:
         self.row[LAST_US] = ts_event // 1_000
 
     def missed_trade(
-        self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int
-    ) -> None:
+        self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int,
+        *, overtaken: bool = False,
+    ) -> None:  # fmt: skip
         """Publish a trade that later ones have overtaken; bars that have closed since are revised.
+
+        Args:
+            overtaken: one of those later ones is of the same millisecond.
 
         Raises:
             FrameError: as :meth:`trade`.
         """
         due, self.expected_id = self.expected_id, trade_id
-        flags, self.flags = self.flags, self.flags | OVERTAKEN
+        flags, self.flags = self.flags, self.flags | OVERTAKEN if overtaken else self.flags
         row, minute = self.row, self.forming.minute
         last, last_us = row[LAST : LAST_SIDE + 1], row[LAST_US]
         close, close_ms = (minute[CLOSE], minute[LAST_MS]) if minute is not None else (0.0, -1.0)
@@ -306,9 +310,9 @@ class InstrumentWriter:
             self.expected_id = due
             self.flags = flags
         # The hot path takes the last to come for the newest.
-        if ts_event // 1_000 == last_us:
+        if overtaken and ts_event // 1_000 == last_us:
             row[LAST : LAST_SIDE + 1] = last
-        if minute is not None and ts_event // 1_000_000 == close_ms:
+        if overtaken and minute is not None and ts_event // 1_000_000 == close_ms:
             minute[CLOSE] = close
 
     def without_gap(self, ts_init: int) -> None:
@@ -500,6 +504,8 @@ class InstrumentWriter:
         self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int
     ) -> bool | None:
         """Handle a trade that is not the next one, or for which others wait; None lets it be published as it is."""
+        if self.join is not None and self.join.publishing:
+            return None
         expected = self.expected_id
         # What is only late or repeated is not newer than the last.
         newer = ts_event // 1_000 > self.row[LAST_US]
@@ -507,7 +513,8 @@ class InstrumentWriter:
             if self.join is not None:
                 self.join.numbered_anew(trade_id, ts_init)
             return None
-        new = trade_id == expected or self._ids.follows(expected, trade_id)
+        known = expected if self.join is None else max(expected, self.join.newest + 1)
+        new = expected <= trade_id <= known or self._ids.follows(known, trade_id)
         taken = None
         if self.join is not None:
             taken = self.join.offer(ts_event, ts_init, price, qty, side, trade_id, count)

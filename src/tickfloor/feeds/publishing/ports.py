@@ -89,6 +89,11 @@ class BarObserver(Protocol):
 class Join(Protocol):
     """Who decides about trades that are not the next one; see :mod:`tickfloor.feeds.joining`."""
 
+    newest: int
+    """the highest id that it knows of"""
+    publishing: bool
+    """what the writer is given now comes from the join"""
+
     def offer(
         self, ts_event: int, ts_init: int, price: float, qty: float, side: int, trade_id: int, count: int, /
     ) -> bool | None:

@@ -29,6 +29,7 @@ class FolderWriter:
         file: that file; None between two.
         finished: files finished by this writer.
         frames, bytes, compressed_bytes: written by it.
+        lost: frames written by it into a file that somebody removed before it was finished.
         leftovers: files that a recorder did not live to finish, and that are still to be recovered.
         news: what somebody should hear of.
     """
@@ -49,6 +50,7 @@ class FolderWriter:
         self.frames = 0
         self.bytes = 0
         self.compressed_bytes = 0
+        self.lost = 0
         self.leftovers: list[str] = []
         self.news: list[str] = []
         self._folder = folder
@@ -106,6 +108,23 @@ class FolderWriter:
         self.frames += len(lines)
         self.bytes += file.bytes - size
         self.compressed_bytes += file.compressed_bytes - compressed
+
+    def check_file(self) -> None:
+        """Let go of a present file that was removed, alone or with its folder; another one is begun with the next line.
+
+        Raises:
+            OSError: the disk does not say.
+        """
+        file = self.file
+        if file is None or not file.removed:
+            return
+        self.file = None
+        self.lost += file.frames
+        self.frames -= file.frames
+        self.bytes -= file.bytes
+        self.compressed_bytes -= file.compressed_bytes
+        file.abandon()
+        self.news.append(f"{file.path} was removed while it was written: its {file.frames:,} frames are lost")
 
     def file_is_due(self) -> bool:
         """Return whether the present file is large or old enough."""

@@ -53,6 +53,11 @@ class FrameFile:
         self._torn = False
         self._file = opener(path)
 
+    @property
+    def removed(self) -> bool:
+        """Whether nothing on the disk leads to it any more: what is written into it is lost."""
+        return not self._file.closed and os.fstat(self._file.fileno()).st_nlink == 0
+
     def append(self, lines: Sequence[bytes]) -> None:
         """Write lines, at least one and without their ends, as one member.
 

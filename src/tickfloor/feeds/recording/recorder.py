@@ -33,9 +33,9 @@ class RecorderStatistics(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         folder: where; file: what is written now, empty between two files.
         files: finished ones.
-        frames: recorded; bytes: of their text; compressed_bytes: what it takes on the disk.
+        frames: recorded and not lost since; bytes: of their text; compressed_bytes: what it takes on the disk.
         waiting_bytes: of text that is not on the disk yet.
-        not_recorded: frames that were received and will not be in the recording.
+        not_recorded: frames that were received and are not in the recording, or not any more.
         trouble: why nothing can be written at the moment; empty if it can.
     """
 
@@ -141,14 +141,17 @@ class Recorder:
             self._wake.set()
 
     def flush(self) -> bool:
-        """Wait until all that was taken down is written, and return whether it is; the disk may refuse."""
+        """Wait until all that was taken down is written, and return whether it is.
+
+        The disk may refuse, or a file may have been removed before it was finished.
+        """
         with self._turn:
             # The turn that is under way may have looked at the lines before the last of them came.
             turn = self._turns + 2
             while self._turns < turn and self._thread.is_alive():
                 self._hurry()
                 self._turn.wait(0.1)
-        return not self._trouble
+        return not self._trouble and not self._writer.lost
 
     def close(self, within: float = 10.0) -> RecorderStatistics:
         """Write the rest and the index, in at most so many seconds, and return how it ended.
@@ -171,7 +174,7 @@ class Recorder:
             bytes=writer.bytes,
             compressed_bytes=writer.compressed_bytes,
             waiting_bytes=self._accepted_bytes - self._written_bytes,
-            not_recorded=self._not_recorded,
+            not_recorded=self._not_recorded + self._writer.lost,
             trouble=self._trouble,
         )
 
@@ -212,6 +215,7 @@ class Recorder:
                     if not taken_over:
                         self._writer.take_over()
                         taken_over = True
+                    self._writer.check_file()
                     self._write_lines()
                     self._recover(closing)
                     if closing:
@@ -250,7 +254,7 @@ class Recorder:
             closing = self._closing
 
     def _finish_file(self) -> None:
-        missing = self._not_recorded
+        missing = self._not_recorded + self._writer.lost
         self._writer.finish_file(missing - self._missing_in_files)
         self._missing_in_files = missing
 

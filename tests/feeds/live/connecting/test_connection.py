@@ -20,13 +20,15 @@ from tests.feeds.live.venue import (
     Recording,
     key,
     keys,
+    refusing,
     run,
     surroundings,
 )  # fmt: skip
 from tickfloor.contracts.feeds import ConnectionState
 from tickfloor.feeds.live.connecting.connection import Connection
-from tickfloor.feeds.live.connecting.wire import FRAMES_A_TURN, Turn
+from tickfloor.feeds.live.connecting.wire import FRAMES_A_TURN, MOST_PIECES, Turn
 from tickfloor.feeds.live.receive_clock import ReceiveClock
+from tickfloor.feeds.live.retry_after import MOST_SECONDS
 
 TWO = keys("trades A", "trades B")
 
@@ -582,5 +584,29 @@ def test_a_proxy_is_asked_for_the_venue_and_told_its_password():
             assert "Proxy-Authorization: Basic bWU6c2VjcmV0" in requests[0]
         server.close()
         await server.wait_closed()
+
+    run(main())
+
+
+def test_a_message_in_countless_empty_pieces_ends_the_connection():
+    async def main():
+        async with FakeVenue() as venue, connected(venue) as connection:
+            await venue.until(lambda: connection.ready)
+            pieces = b"\x01\x00" + b"\x00\x00" * (MOST_PIECES + 1)
+            venue.clients[0].wire_bytes(pieces + b'\x80\x16{"m":["trades","A",7]}')
+            assert "pieces" in await ended(venue, connection)
+            assert connection.adapter.market == []
+
+    run(main())
+
+
+@pytest.mark.parametrize("retry_after", [b"99999999999", b"9" * 400])
+def test_no_pause_that_a_venue_asks_for_is_longer_than_the_longest_ban(retry_after):
+    async def main():
+        async with refusing(retry_after) as url:
+            around = surroundings(FakeDialect(url), FakeAdapter())
+            connection = Connection("market-1#1", "market", TWO, around, lambda: None)
+            await connection.run()
+            assert 0 < connection.pause_seconds <= MOST_SECONDS
 
     run(main())

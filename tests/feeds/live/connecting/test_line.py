@@ -2,17 +2,34 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
-from tests.feeds.live.venue import Client, FakeAdapter, FakeDialect, FakeVenue, key, keys, run, surroundings
+from tests.feeds.live.venue import Client, FakeAdapter, FakeDialect, FakeVenue, key, keys, refusing, run, surroundings
+from tests.feeds.live.virtual_time import START_NS
 from tickfloor.contracts.feeds import ConnectionState
 from tickfloor.feeds.live.connecting.connect_budget import ConnectBudget
 from tickfloor.feeds.live.connecting.line import Line
+from tickfloor.feeds.live.connecting.lines import Lines
+from tickfloor.feeds.live.receive_clock import ReceiveClock
+from tickfloor.feeds.live.staleness import Staleness
 
 TWO = keys("trades A", "trades B")
 
 
+class SteppedClock(ReceiveClock):
+    """Tells the time that a test says it is, and a little more each time, so that messages may go out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_ns = START_NS
+
+    def now(self) -> int:
+        self.now_ns += 20_000
+        return self.now_ns
+
+
 @asynccontextmanager
-async def running(venue: FakeVenue, *, attempts=1000, changes=None, **limits):
+async def running(venue: FakeVenue, *, attempts=1000, changes=None, uniform=lambda low, high: low, **limits):
     """A line to a venue, with no wait between attempts unless the budget makes it."""
     dialect = FakeDialect(venue.url, **limits)
     adapter = FakeAdapter()
@@ -26,7 +43,7 @@ async def running(venue: FakeVenue, *, attempts=1000, changes=None, **limits):
         ConnectBudget(attempts, 3600.0, clock=around.clock.now),
         on_covered=lambda _, on: covered.append(on),
         overlap_seconds=0.02,
-        uniform=lambda low, high: low,
+        uniform=uniform,
     )
     line.adapter, line.covered_news, line.around = adapter, covered, around
     task = asyncio.create_task(line.run())
@@ -251,6 +268,18 @@ def test_counts_are_of_all_connections_of_a_place():
     run(main())
 
 
+def test_a_line_that_is_closed_when_a_replacement_is_wanted_ends():
+    async def main():
+        async with FakeVenue() as venue:
+            async with running(venue) as line:
+                await venue.until(lambda: line.covered)
+                line.reconnect()
+            assert line.failure is None
+            assert venue.attempts == 1
+
+    run(main())
+
+
 def test_a_bug_in_a_reader_ends_the_line():
     async def main():
         async with FakeVenue() as venue:
@@ -261,3 +290,97 @@ def test_a_bug_in_a_reader_ends_the_line():
             assert isinstance(line.failure, ExceptionGroup)
 
     run(main())
+
+
+def test_a_venue_that_wants_to_be_left_alone_for_ever_does_not_end_the_line():
+    async def main():
+        async with refusing(b"9" * 400) as url, running(SimpleNamespace(url=url)) as line:
+            await FakeVenue().until(lambda: line.statistics(0).reason)
+            assert "429" in line.statistics(0).reason
+        assert line.failure is None
+
+    run(main())
+
+
+def test_a_venue_whose_servers_all_say_goodbye_at_once_is_not_stormed():
+    async def main():
+        async with FakeVenue() as venue:
+
+            def leaving(client: Client, said: dict) -> None:
+                venue.obey(client, said)
+                client.say(away=1)
+
+            venue.answer = leaving
+            waits = []
+
+            def drawn(low: float, high: float) -> float:
+                if not low:
+                    waits.append(high)
+                return low
+
+            async with running(venue, uniform=drawn):
+                await venue.until(lambda: len(waits) >= 4)
+            # As after connections that break.
+            assert waits[:4] == [0.25, 0.5, 1.0, 2.0]
+
+    run(main())
+
+
+def test_after_a_venue_asked_for_a_pause_no_line_of_it_connects_until_it_is_over_or_a_user_wants_it():
+    async def main():
+        async with FakeVenue() as venue:
+            clock = SteppedClock()
+            dialect = FakeDialect(venue.url, streams_per_connection=1)
+            around = surroundings(dialect, FakeAdapter(), clock=clock, quiet_ns=0)
+            async with asyncio.TaskGroup() as group:
+                lines = Lines(around, Staleness(lambda symbol: None), group, on_regained=lambda keys: None)
+                lines.add(keys("trades A"))
+                await venue.until(lambda: [line.covered for line in lines.all()] == [True])
+                venue.refuse_with = 429
+                venue.clients[0].cut()
+
+                def refused() -> bool:
+                    lines.all()[0].hurry()
+                    return "429" in lines.all()[0].statistics(0).reason
+
+                await venue.until(refused)
+                assert venue.attempts == 2
+                venue.refuse_with = 0
+                lines.add(keys("trades B"))
+                clock.now_ns += 9_900_000_000
+                await woken(*lines.all())
+                assert venue.attempts == 2
+                assert lines.reconnect("market-2") == ("market-2",)
+                await venue.until(lambda: [client.subscribed() for client in venue.open] == [{key("trades B")}])
+                lines.reconnect("")
+                await venue.until(lambda: {key("trades A")} in [client.subscribed() for client in venue.open])
+                for line in lines.all():
+                    line.close()
+
+    run(main())
+
+
+def test_a_pause_that_is_over_is_no_reason_to_wait():
+    async def main():
+        async with FakeVenue() as venue:
+            clock = SteppedClock()
+            venue.refuse_with = 429
+            async with running(venue, changes={"clock": clock, "quiet_ns": 0}) as line:
+                await venue.until(lambda: "429" in line.statistics(0).reason)
+                venue.refuse_with = 0
+                clock.now_ns += 9_900_000_000
+                await woken(line)
+                assert venue.attempts == 1
+                clock.now_ns += 100_000_000
+                await woken(line)
+                await venue.until(lambda: line.covered)
+
+    run(main())
+
+
+async def woken(*lines: Line) -> None:
+    """Let lines look at the time, and give them more turns than they need for what they do then."""
+    for _ in range(50):
+        for line in lines:
+            line.hurry()
+        await asyncio.sleep(0)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.feeds.live.venue import FakeDialect, key, keys
-from tickfloor.feeds.live.connecting.subscriptions import NEVER_NS, Subscriptions
-from tickfloor.feeds.venue import Acked, Channel, Listed, Refused, StreamKey
+from tickfloor.feeds.live.connecting.subscriptions import AGAIN_NS, NEVER_NS, Subscriptions
+from tickfloor.feeds.venue import Acked, Channel, Listed, Refused, StreamKey, TooManyMessages
 
 SECOND = 1_000_000_000
 
@@ -115,8 +115,89 @@ def test_a_venue_that_never_lists_is_not_waited_for():
     assert subscriptions.settled
 
 
+def refusing(subscriptions: Subscriptions, now: int, until: int) -> int:
+    """Refuse everything for a while; return how often was asked."""
+    asked_for = 0
+    while now < until:
+        subscriptions.expire(now)
+        if (message := subscriptions.take(now)) is not None:
+            asked_for += 1
+            subscriptions.on(Refused(asked(message)[2], None, "market in maintenance"), now)
+        now += SECOND
+    return asked_for
+
+
+def test_a_stream_that_was_refused_for_hours_is_asked_for_every_few_minutes_and_had_in_the_end():
+    subscriptions = Subscriptions(FakeDialect(lists=False), keys("trades A"))
+    refusing(subscriptions, 0, 60 * SECOND)
+    hours = 4
+    assert subscriptions.refused() == {key("trades A"): "market in maintenance"}
+    assert subscriptions.settled
+    assert hours * 6 <= refusing(subscriptions, 60 * SECOND, hours * 3_600 * SECOND) <= hours * 12
+    now = subscriptions.due_ns(hours * 3_600 * SECOND)
+    message = subscriptions.take(now)
+    # Until it is accepted it is one that was given up: nobody waits for it.
+    assert subscriptions.refused()
+    assert subscriptions.settled
+    subscriptions.on(Acked(asked(message)[2], None), now)
+    assert subscriptions.accepted() == {key("trades A"): now}
+    assert subscriptions.refused() == {}
+
+
+def test_a_stream_that_was_accepted_and_not_listed_is_believed_when_it_is_listed():
+    subscriptions = Subscriptions(FakeDialect(), keys("trades A"))
+    now = 0
+
+    def accept_and_list(listed) -> None:
+        subscriptions.on(Acked(asked(subscriptions.take(now))[2], None), now)
+        assert asked(subscriptions.take(now))[0] == "list"
+        seen.append(set(subscriptions.accepted()))
+        subscriptions.on(Listed(frozenset(listed)), now)
+
+    seen: list[set[StreamKey]] = []
+    accept_and_list([])
+    accept_and_list([])
+    now += AGAIN_NS
+    accept_and_list([])
+    assert subscriptions.refused()
+    now += AGAIN_NS
+    accept_and_list(keys("trades A"))
+    assert seen == [{key("trades A")}, {key("trades A")}, set(), set()]
+    assert set(subscriptions.accepted()) == {key("trades A")}
+    assert not subscriptions.refused()
+
+
+def test_what_was_left_out_because_there_were_too_many_messages_is_asked_for_again_and_not_given_up():
+    subscriptions = Subscriptions(FakeDialect(lists=False, ack_seconds=1.0), keys("trades A", "quotes A"))
+    now = 0
+    for _ in range(5):
+        requests = [asked(subscriptions.take(now)) for _ in range(2)]
+        assert [streams for _, streams, _ in requests] == [keys("trades A"), keys("quotes A")]
+        assert subscriptions.take(now) is None
+        subscriptions.on(TooManyMessages(), now)
+        assert subscriptions.take(now) is None
+        now += SECOND
+        subscriptions.expire(now)
+    subscriptions.on(Acked(asked(subscriptions.take(now))[2], None), now)
+    assert not subscriptions.refused()
+    assert not subscriptions.nobody_answers
+
+
+def test_an_end_that_was_left_out_is_asked_for_again():
+    subscriptions = Subscriptions(FakeDialect(lists=False, ack_seconds=1.0), keys("book A"))
+    subscriptions.on(Acked(asked(subscriptions.take(0))[2], None), 0)
+    subscriptions.renew(keys("book A"))
+    assert asked(subscriptions.take(0))[0] == "unsub"
+    subscriptions.on(TooManyMessages(), 0)
+    subscriptions.expire(SECOND)
+    op, _, number = asked(subscriptions.take(SECOND))
+    assert op == "unsub"
+    subscriptions.on(Acked(number, None), SECOND)
+    assert asked(subscriptions.take(SECOND))[0] == "sub"
+
+
 STREAMS = keys(*(f"{channel} {symbol}" for channel in ("trades", "quotes") for symbol in "ABCD"))
-MOODS = st.sampled_from(["ack", "ack by name", "part", "refuse", "refuse by name", "silence", "late"])
+MOODS = st.sampled_from(["ack", "ack by name", "part", "refuse", "refuse by name", "silence", "late", "too many"])
 CHANGES = st.one_of(
     st.tuples(st.sampled_from(["add", "remove", "renew"]), st.lists(st.sampled_from(STREAMS), max_size=3)),
     st.just(("wait", [])),
@@ -195,6 +276,8 @@ def answer(subscriptions, mood, held, late, some, number, now) -> None:
         subscriptions.on(Acked(number, (some[0],)), now)
     elif mood == "refuse":
         subscriptions.on(Refused(number, None, "no"), now)
+    elif mood == "too many":
+        subscriptions.on(TooManyMessages(), now)
     elif mood == "refuse by name":
         subscriptions.on(Refused(None, (some[-1],), "no"), now)
     elif mood == "late":

@@ -440,3 +440,41 @@ def test_whatever_the_venue_answers_every_question_ends_once_and_no_limit_is_bro
         assert all(used <= 100 * SHARE for used in spent.values())
 
     asking(test, weight_per_minute=100)
+
+
+HOLD_SECONDS = 5.0
+"""After which a trade that waits for a repair is let go, and there is a gap."""
+
+
+def test_questions_about_quiet_streams_leave_weight_for_a_repair_of_trades_in_time():
+    asked_at = []
+
+    async def test(asked: Asking) -> None:
+        await asyncio.sleep(GUARD)
+        # Binance spot: 300 instruments that are quiet at night, each looked at for its newest trade.
+        for number in range(300):
+            asked.ask(f"newest {number}", weight=25, priority=Priority.METADATA)
+        await asked.answered(144)
+        await asyncio.sleep(5.0)
+        assert len(asked.answers) == 144
+        asked_at.append(asked.loop.time())
+        asked.ask("trades", weight=25, priority=Priority.TRADES)
+        await asked.answered(301)
+
+    asked = asking(test)
+    sent_at = next(at for at, path in asked.venue.sent if path == "trades")
+    assert sent_at - asked_at[0] < HOLD_SECONDS
+
+
+@pytest.mark.parametrize(("priority", "allowed"), [
+    (Priority.TRADES, 95), (Priority.BOOKS, 60), (Priority.METADATA, 60),
+])  # fmt: skip
+def test_only_repairs_of_trades_may_use_a_whole_minute(priority, allowed):
+    async def test(asked: Asking) -> None:
+        await asyncio.sleep(GUARD)
+        for number in range(100):
+            asked.ask(f"{number}", priority=priority)
+        await asked.answered(100)
+
+    asked = asking(test, weight_per_minute=100)
+    assert len([at for at, _ in asked.venue.sent if at < MINUTE / 2]) == allowed

@@ -299,3 +299,55 @@ def test_streams_that_are_no_longer_wanted_are_forgotten():
     venue.until_dead(BOOK, 60, lambda: venue.move(QUOTES))
     venue.watchdog.forget(keys("book A"))
     assert venue.watchdog.dead() == []
+
+
+NIGHT_SECONDS = 6 * 3_600
+OUTAGE_SECONDS = 30
+SOON_SECONDS = 60
+
+
+def asked_after_an_outage(venue: Venue) -> int:
+    """Return how often a venue is asked soon after an outage in which trades were made that nothing else shows."""
+    venue.accepted.clear()
+    for _ in range(OUTAGE_SECONDS):
+        venue.second()
+    venue.newest["A"] += 5
+    venue.accept(TRADES)
+    asked = venue.asked
+    for _ in range(SOON_SECONDS):
+        assert venue.second() == []
+    return venue.asked - asked
+
+
+def test_trades_of_an_outage_are_looked_for_soon_however_quiet_the_instrument_was_before():
+    venue = Venue()
+    venue.accept(TRADES)
+    venue.move(TRADES)
+    for _ in range(NIGHT_SECONDS):
+        venue.second()
+    assert asked_after_an_outage(venue) >= 1
+
+
+def test_trades_of_an_outage_are_looked_for_soon_however_seldom_the_instrument_is_traded():
+    venue = Venue()
+    venue.accept(TRADES)
+    for second in range(NIGHT_SECONDS):
+        if second % 1_800 == 0:
+            venue.move(TRADES)
+        venue.second()
+    assert asked_after_an_outage(venue) >= 1
+
+
+def test_trades_that_stay_away_are_carried_another_way_ever_less():
+    venue = Venue()
+    venue.accept(TRADES)
+    venue.move(TRADES)
+    venue.second()
+    venue.deaf.add(TRADES)
+    moved = 0
+    for _ in range(3_600):
+        venue.move(TRADES)
+        if any(found.verdict is Verdict.DEAD for found in venue.second()):
+            moved += 1
+            venue.accept(TRADES)
+    assert 2 <= moved <= 12

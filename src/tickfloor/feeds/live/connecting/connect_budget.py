@@ -1,4 +1,4 @@
-"""How often a venue lets itself be connected to, over all connections from here."""
+"""How often, and when, a venue lets itself be connected to, over all connections from here."""
 
 import asyncio
 from collections import deque
@@ -6,7 +6,11 @@ from collections.abc import Awaitable, Callable
 
 
 class ConnectBudget:
-    """At most so many attempts within any so many seconds; who comes when there is none left waits for his turn."""
+    """At most so many attempts within any so many seconds; who comes when there is none left waits for his turn.
+
+    Attributes:
+        barred_until_ns: the venue wants no connection before.
+    """
 
     def __init__(
         self,
@@ -17,6 +21,7 @@ class ConnectBudget:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Begin with the whole budget; ``clock`` is ns that never go back."""
+        self.barred_until_ns = 0
         self._attempts = attempts
         self._window_ns = round(seconds * 1e9)
         self._clock = clock
@@ -30,6 +35,14 @@ class ConnectBudget:
             while (wait_ns := self._wait_ns()) > 0:
                 await self._sleep(wait_ns / 1e9)
             self._taken.append(self._clock())
+
+    def bar(self, seconds: float) -> None:
+        """Take in that the venue wants to be left alone for so long; whoever connects is to wait until then."""
+        self.barred_until_ns = max(self.barred_until_ns, self._clock() + round(seconds * 1e9))
+
+    def lift(self) -> None:
+        """Forget that."""
+        self.barred_until_ns = 0
 
     def _wait_ns(self) -> int:
         now = self._clock()

@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 from tickfloor.contracts.feeds import ConnectionState
 from tickfloor.contracts.ports import LogPort
 from tickfloor.feeds.live.connecting.dial import ConnectError, open_wire
+from tickfloor.feeds.live.connecting.message_rate import MessageRate
 from tickfloor.feeds.live.connecting.subscriptions import Subscriptions
 from tickfloor.feeds.live.connecting.wire import Recorder, Turn, Wire
 from tickfloor.feeds.live.receive_clock import ReceiveClock
 from tickfloor.feeds.live.route_out import proxy_of, without_secrets
-from tickfloor.feeds.venue import Adapter, Control, Dialect, GoingAway, Resubscribe, StreamKey
-from tickfloor.worker.token_bucket import TokenBucket
+from tickfloor.feeds.venue import Adapter, Control, Dialect, GoingAway, Resubscribe, StreamKey, TooManyMessages
 
 CONNECT_SECONDS: Final = 10.0
 QUIET_NS: Final = 3_000_000_000
@@ -33,6 +33,7 @@ class Surroundings(NamedTuple):
         tls: instead of the default context.
         elsewhere: asks anew for streams that an adapter distrusts and another connection has.
         numbers: no two connections of the venue have the same.
+        messages: of all connections, where the venue counts them together; None: each has its own rate.
         patience: times how long a connection may be silent before it is taken for dead.
         connect_seconds: for an address to answer, TLS and the handshake together.
         quiet_ns: after which a subscribed connection counts as up without a frame.
@@ -48,6 +49,7 @@ class Surroundings(NamedTuple):
     tls: SSLContext | None
     elsewhere: Callable[[Sequence[StreamKey]], object]
     numbers: Iterator[int]
+    messages: MessageRate | None = None
     patience: float = 1.0
     connect_seconds: float = CONNECT_SECONDS
     quiet_ns: int = QUIET_NS
@@ -100,7 +102,8 @@ class Connection:
         self._pinged_ns = 0
         self._idle_seconds = self._limits.idle_seconds * surroundings.patience
         self._silence_ns = round(self._idle_seconds * 1e9) // PINGS_PER_IDLE
-        self._bucket = TokenBucket(self._limits.messages_per_second, 1, clock=surroundings.clock.now)
+        self._rate = surroundings.messages or MessageRate(self._limits, clock=surroundings.clock.now)
+        self._spoken = False
 
     async def run(self) -> None:
         """Live, until the end; :attr:`end_reason` says why it came.
@@ -181,7 +184,7 @@ class Connection:
             turn=around.turn,
             on_control=self._on_control,
             on_end=self._wake.set,
-            on_answered_ping=self._bucket.take,
+            on_answered_ping=self._rate.take,
             recorder=around.recorder,
             most_bytes=self._limits.frame_bytes,
         )
@@ -208,8 +211,18 @@ class Connection:
             if others := [key for key in control.keys if key not in mine]:
                 self._around.elsewhere(others)
         else:
+            if isinstance(control, TooManyMessages):
+                self._pause()
             self.subscriptions.on(control, self._around.clock.now())
         self._wake.set()
+
+    def _pause(self) -> None:
+        """Send nothing for a while: every message more would be one too many, too."""
+        if seconds := self._rate.pause():
+            self._around.log.warning(
+                "the venue had too many messages", venue=self._around.dialect.venue, ref=self.ref,
+                then=f"nothing is sent for {seconds:.1f} s; what it has left out is asked for again",
+            )  # fmt: skip
 
     def _why_dead(self, now: int, wire: Wire) -> str:
         if now - wire.last_frame_ns >= self._idle_seconds * 1e9:
@@ -225,14 +238,15 @@ class Connection:
 
     def _send_due(self, now: int, wire: Wire) -> float:
         """Send what may be sent now, and return the seconds until something is to be done."""
-        while not (wait := self._bucket.wait_seconds()):
+        while not (wait := self._rate.wait_seconds(first=not self._spoken)):
             if self._should_ping(now, wire):
                 self._ping(now, wire)
             elif (message := self._next_message(now)) is not None:
                 wire.send(message)
             else:
                 break
-            self._bucket.take()
+            self._rate.take()
+            self._spoken = True
         due = min(
             self.subscriptions.due_ns(now),
             wire.last_frame_ns + round(self._idle_seconds * 1e9),

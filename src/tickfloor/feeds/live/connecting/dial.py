@@ -6,7 +6,7 @@ import logging
 import socket
 import ssl
 from ssl import SSLContext
-from typing import Any, Final
+from typing import Any
 
 from picows import WSError, WSHandshakeError, ws_connect
 from picows.url import WSParsedURL
@@ -14,9 +14,7 @@ from python_socks import ProxyError
 
 from tickfloor.contracts.errors import TickfloorError
 from tickfloor.feeds.live.connecting.wire import Wire
-
-PAUSE_SECONDS: Final = {429: 10.0, 418: 120.0}
-"""What a venue that refuses a connection with such a status wants at least, where it does not say."""
+from tickfloor.feeds.live.retry_after import pause_seconds
 
 _SILENT = logging.getLogger("picows.tickfloor")
 """picows says here what becomes a connection's ``end_reason``; it would go to stderr as well."""
@@ -131,5 +129,4 @@ def _reason(error: BaseException, seconds: float) -> str:
 def _pause_seconds(error: BaseException) -> float:
     if not isinstance(error, WSHandshakeError) or error.response is None:
         return 0.0
-    told = error.response.headers.get("Retry-After", "")
-    return float(told) if told.isdecimal() else PAUSE_SECONDS.get(error.response.status, 0.0)
+    return pause_seconds(error.response.status, error.response.headers.get("Retry-After", ""))

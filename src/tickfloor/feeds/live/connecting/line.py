@@ -72,7 +72,7 @@ class Line:
         self._covered = False
         self._attempts = 0
         self._newest_end = ""
-        self._pause_seconds = 0.0
+        self._earliest_ns = 0
         self._past_frames = 0
         self._past_bytes = 0
         self._past_malformed = 0
@@ -89,19 +89,21 @@ class Line:
         """Whether a connection carries its streams, as far as the venue accepts them."""
         return self._covered
 
-    def served(self, heard: Mapping[StreamKey, int]) -> set[str]:
-        """Return the symbols that the newest connection, which is not up yet, serves already.
+    def unserved(self, heard: Mapping[StreamKey, int]) -> set[str]:
+        """Return the symbols that have a stream which is neither carried nor given up.
 
-        Those have all their streams accepted or given up, and one of them has been heard; ``heard`` says when, ns UTC.
+        While no connection stands, the newest serves those already of which all streams are accepted or given up, and
+        one has been heard; ``heard`` says when, ns UTC.
         """
+        if self._covered:
+            return set() if self._current is None else _symbols(self._current.subscriptions.outstanding())
         newest = next(
             (socket for socket in reversed(self._sockets) if socket.opened_ns and not socket.end_reason), None
         )
         if newest is None:
-            return set()
-        asked_for = newest.subscriptions.outstanding()
-        speaking = {key.symbol for key in self._keys if heard.get(key, 0) > newest.opened_ns}
-        return speaking - {key.symbol for key in asked_for}
+            return _symbols(self._keys)
+        speaking = _symbols(key for key in self._keys if heard.get(key, 0) > newest.opened_ns)
+        return _symbols(self._keys) - speaking | _symbols(newest.subscriptions.outstanding())
 
     def accepted(self) -> dict[StreamKey, int]:
         """Return the streams that the venue has accepted on the current connection, with the time of it."""
@@ -138,6 +140,11 @@ class Line:
         self._asked_to_replace = self._current is not None and self._current.opened_ns > 0
         self._wake.set()
 
+    def hurry(self) -> None:
+        """Wait no longer before the next attempt, unless the venue wants it."""
+        self._earliest_ns = 0
+        self._wake.set()
+
     async def run(self) -> None:
         """Keep a connection until :meth:`close`.
 
@@ -150,7 +157,6 @@ class Line:
                 self._current = self._open(group)
                 await self._keep(self._current, group)
                 self._current = None
-                await self._pause()
 
     def close(self) -> None:
         """Begin to end it; :meth:`run` then returns."""
@@ -205,10 +211,22 @@ class Line:
         return [socket.wire for socket in self._sockets if socket.wire is not None]
 
     async def _may_connect(self) -> bool:
-        """Wait for the venue's budget, and say whether a connection is still wanted."""
-        if not self._closing:
+        """Wait until a connection may be made, and say whether it is still wanted."""
+        while await self._hold_back():
             await self._budget.take()
+            # Another line may have been told to wait meanwhile.
+            if self._held_seconds() <= 0:
+                break
         return not self._closing
+
+    async def _hold_back(self) -> bool:
+        """Wait as long as the newest end of a connection, or the venue, wants it; say whether one is still wanted."""
+        while not self._closing and (seconds := self._held_seconds()) > 0:
+            await self._sleep(seconds)
+        return not self._closing
+
+    def _held_seconds(self) -> float:
+        return (max(self._earliest_ns, self._budget.barred_until_ns) - self._around.clock.now()) / 1e9
 
     def _open(self, group: asyncio.TaskGroup) -> Connection:
         self.reconnects += 1
@@ -241,11 +259,13 @@ class Line:
         if reason in PLANNED:
             self._around.log.info("connection ended", venue=venue, line=self.name, ref=socket.ref, reason=reason)
             return
-        self._pause_seconds = self._seconds_until_next(socket)
+        self._slow_down(socket)
+        if socket.pause_seconds:
+            self._budget.bar(socket.pause_seconds)
         self._around.log.warning(
             "connection ended" if socket.opened_ns else "no connection",
             venue=venue, line=self.name, ref=socket.ref, url=without_secrets(socket.url), reason=reason,
-            streams=len(self._keys), then=f"tried again in {self._pause_seconds:.1f} s",
+            streams=len(self._keys), then=f"tried again in {max(0.0, self._held_seconds()):.1f} s",
         )  # fmt: skip
 
     def _on_changed(self) -> None:
@@ -263,7 +283,8 @@ class Line:
         while current in self._sockets:
             now = self._around.clock.now()
             due = current.opened_ns + life_ns if current.opened_ns and life_ns else 0
-            if current.opened_ns and (self._asked_to_replace or current.going_away or (due and now >= due)):
+            wanted = self._asked_to_replace or current.going_away or (due and now >= due)
+            if current.opened_ns and wanted and not self._closing:
                 new = await self._replace(group, current)
                 if new is not None:
                     current, life_ns = new, self._life_ns()
@@ -278,9 +299,10 @@ class Line:
         while new in self._sockets and not new.ready:
             await self._sleep(None)
         if new not in self._sockets:
-            await self._pause()
             return None
         self._asked_to_replace = False
+        # Where every server says goodbye at once, the next one will, too.
+        self._slow_down(old)
         self._current = new
         await self._linger(old)
         old.close(REPLACED)
@@ -292,17 +314,11 @@ class Line:
         while old in self._sockets and not self._closing and (left := until - self._around.clock.now()) > 0:
             await self._sleep(left / 1e9)
 
-    def _seconds_until_next(self, ended: Connection) -> float:
-        """Return how long to wait before the next attempt, so that a venue in trouble is not stormed."""
-        lived_ns = self._around.clock.now() - ended.opened_ns if ended.opened_ns else 0
-        return max(ended.pause_seconds, self._backoff.seconds(lived_ns / 1e9))
-
-    async def _pause(self) -> None:
-        """Wait as long as the newest end of a connection wants it."""
-        until = self._around.clock.now() + round(self._pause_seconds * 1e9)
-        while not self._closing and (left := until - self._around.clock.now()) > 0:
-            await self._sleep(left / 1e9)
-        self._pause_seconds = 0.0
+    def _slow_down(self, ended: Connection) -> None:
+        """Put off the next attempt by the life that a connection had: a venue in trouble is not stormed."""
+        now = self._around.clock.now()
+        lived_ns = now - ended.opened_ns if ended.opened_ns else 0
+        self._earliest_ns = now + round(self._backoff.seconds(lived_ns / 1e9) * 1e9)
 
     async def _sleep(self, seconds: float | None) -> None:
         try:
@@ -315,3 +331,7 @@ class Line:
     def _life_ns(self) -> int:
         life_seconds = self._around.dialect.limits.life_seconds
         return round(life_seconds * self._uniform(EARLIEST, LATEST) * 1e9)
+
+
+def _symbols(keys: Iterable[StreamKey]) -> set[str]:
+    return {key.symbol for key in keys}

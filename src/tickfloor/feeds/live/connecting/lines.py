@@ -125,8 +125,18 @@ class Lines:
             found.update(line.accepted())
         return found
 
+    def unserved(self) -> set[str]:
+        """Return the symbols that have a stream which is neither carried nor given up."""
+        heard = self._around.adapter.heard
+        found: set[str] = set()
+        for line in self._lines.values():
+            found |= line.unserved(heard)
+        return found
+
     def reconnect(self, name: str) -> tuple[str, ...]:
         """Replace a connection, or all with an empty name, and return their names.
+
+        What waits connects as soon as the venue's budget allows it, even if the venue has asked for a pause.
 
         Raises:
             UnknownConnectionError: there is none of that name.
@@ -134,8 +144,10 @@ class Lines:
         if name and name not in self._lines:
             raise UnknownConnectionError(f"there is no connection {name!r}; there are {', '.join(self._lines)}")
         names = (name,) if name else tuple(self._lines)
+        self._budget.lift()
         for each in names:
             self._lines[each].reconnect()
+            self._lines[each].hurry()
         return names
 
     def catch_up(self, now: int) -> None:
@@ -144,9 +156,9 @@ class Lines:
         for line in self._lines.values():
             if line.covered:
                 continue
-            served = line.served(heard)
-            self._staleness.add({key.symbol for key in line.keys} - served, line.name, now)
-            self._staleness.remove(served, line.name, now)
+            unserved = line.unserved(heard)
+            self._staleness.add(unserved, line.name, now)
+            self._staleness.remove({key.symbol for key in line.keys} - unserved, line.name, now)
         self._staleness.catch_up(now)
 
     def statistics(self, dead: Iterable[StreamKey]) -> tuple[ConnectionReport, ...]:
@@ -182,6 +194,7 @@ class Lines:
         symbols = {key.symbol for key in line.keys}
         now = self._around.clock.now()
         if covered:
+            self.mark_refused(now)
             self._staleness.remove(symbols, line.name, now)
             if line.reconnects > 0:
                 self._on_regained(line.keys)

@@ -2,10 +2,10 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from enum import Enum, auto
 from typing import Final
 
-from tickfloor.feeds.venue import Acked, Dialect, Listed, Refused, StreamKey
+from tickfloor.feeds.live.connecting.asked import ALL, Kind, Request, State, Stream
+from tickfloor.feeds.venue import Acked, Dialect, Listed, Refused, StreamKey, TooManyMessages
 
 ATTEMPTS: Final = 3
 """How often a stream that is refused by itself is asked for."""
@@ -14,61 +14,9 @@ UNANSWERED: Final = 2
 MOST_REQUESTS: Final = 1000
 """Requests that are remembered; an answer to an older one is not understood."""
 NEVER_NS: Final = 1 << 63
-ALL: Final = 1 << 30
-
-
-class _State(Enum):
-    WAITING = auto()
-    ASKED = auto()
-    ACCEPTED = auto()
-    REFUSED = auto()
-
-
-class _Kind(Enum):
-    SUBSCRIBE = auto()
-    UNSUBSCRIBE = auto()
-    LISTING = auto()
-
-
-class _Stream:
-    """How far the subscription of one stream has come."""
-
-    __slots__ = (
-        "due_ns",
-        "most_together",
-        "reason",
-        "refusals",
-        "request",
-        "since_ns",
-        "state",
-        "unanswered",
-        "unlisted",
-    )
-
-    def __init__(self) -> None:
-        self.state = _State.WAITING
-        self.request = 0
-        self.refusals = 0
-        self.unanswered = 0
-        self.unlisted = False
-        self.most_together = ALL
-        self.due_ns = 0
-        self.since_ns = 0
-        self.reason = ""
-
-
-class _Request:
-    """One message of ours that the venue should answer."""
-
-    __slots__ = ("due_ns", "keys", "kind", "late", "sent_ns", "size")
-
-    def __init__(self, kind: _Kind, keys: Sequence[StreamKey], sent_ns: int, due_ns: int) -> None:
-        self.kind = kind
-        self.keys = dict.fromkeys(keys)
-        self.size = len(keys)
-        self.sent_ns = sent_ns
-        self.due_ns = due_ns
-        self.late = False
+AGAIN_NS: Final = 300_000_000_000
+"""After which a stream that was given up is asked for again: a market in maintenance refuses, too."""
+_TO_ASK: Final = (State.WAITING, State.REFUSED)
 
 
 class Subscriptions:
@@ -76,7 +24,8 @@ class Subscriptions:
 
     Every stream is accepted by name or by its request. What the venue's own list then lacks is asked for once more. A
     request that is refused as a whole is asked again in halves, so that one wrong stream does not cost the others; a
-    stream that is refused by itself three times, or that gets no answer twice, is given up and kept with the reason.
+    stream that is refused by itself three times, or that gets no answer twice, is given up, kept with the reason, and
+    asked for again every few minutes.
 
     It does no IO and has no clock: times are ns that never go back.
     """
@@ -85,9 +34,9 @@ class Subscriptions:
         """Begin with nothing asked for."""
         self._dialect = dialect
         self._ack_ns = round(dialect.limits.ack_seconds * 1e9)
-        self._streams: dict[StreamKey, _Stream] = {key: _Stream() for key in keys}
+        self._streams: dict[StreamKey, Stream] = {key: Stream() for key in keys}
         self._leaving: dict[StreamKey, bool] = {}
-        self._requests: dict[int, _Request] = {}
+        self._requests: dict[int, Request] = {}
         self._ids = itertools.count(1)
         self._to_verify = False
         self._listings_unanswered = 0
@@ -115,15 +64,19 @@ class Subscriptions:
 
     def accepted(self) -> dict[StreamKey, int]:
         """Return the streams that the venue has accepted, with the time of it."""
-        return {key: stream.since_ns for key, stream in self._streams.items() if stream.state is _State.ACCEPTED}
+        return {
+            key: stream.since_ns
+            for key, stream in self._streams.items()
+            if stream.state is State.ACCEPTED and not stream.given_up
+        }
 
     def outstanding(self) -> list[StreamKey]:
         """Return the streams that are neither accepted nor given up."""
-        return [key for key, stream in self._streams.items() if stream.state in (_State.WAITING, _State.ASKED)]
+        return [key for key, stream in self._streams.items() if stream.outstanding]
 
     def refused(self) -> dict[StreamKey, str]:
-        """Return the streams that were given up, with the reason."""
-        return {key: stream.reason for key, stream in self._streams.items() if stream.state is _State.REFUSED}
+        """Return the streams that were given up and not accepted since, with the reason."""
+        return {key: stream.reason for key, stream in self._streams.items() if stream.given_up}
 
     def next_id(self) -> int:
         """Return a request id that was not used on this connection."""
@@ -132,22 +85,22 @@ class Subscriptions:
     def add(self, keys: Iterable[StreamKey]) -> None:
         """Want more streams."""
         for key in keys:
-            self._streams.setdefault(key, _Stream())
+            self._streams.setdefault(key, Stream())
 
     def remove(self, keys: Iterable[StreamKey]) -> None:
         """Want these no longer."""
         for key in keys:
             stream = self._streams.pop(key, None)
-            if stream is not None and stream.state in (_State.ASKED, _State.ACCEPTED):
+            if stream is not None and stream.state in (State.ASKED, State.ACCEPTED):
                 self._leaving.setdefault(key, False)
 
     def renew(self, keys: Iterable[StreamKey]) -> list[StreamKey]:
         """Ask anew for what the venue sends already, and return those of the streams that are wanted here."""
         wanted = [key for key in keys if key in self._streams]
         for key in wanted:
-            if self._streams[key].state in (_State.ASKED, _State.ACCEPTED):
+            if self._streams[key].state in (State.ASKED, State.ACCEPTED):
                 self._leaving.setdefault(key, False)
-                self._streams[key] = _Stream()
+                self._streams[key] = Stream()
         return wanted
 
     def take(self, now: int) -> bytes | None:
@@ -160,7 +113,7 @@ class Subscriptions:
     def due_ns(self, now: int) -> int:
         """Return when :meth:`take` or :meth:`expire` has something to do that neither has now."""
         due = min((request.due_ns for request in self._requests.values() if not request.late), default=NEVER_NS)
-        waiting = (s.due_ns for s in self._streams.values() if s.state is _State.WAITING and s.due_ns > now)
+        waiting = (s.due_ns for s in self._streams.values() if s.state in _TO_ASK and s.due_ns > now)
         return min(due, min(waiting, default=NEVER_NS))
 
     def expire(self, now: int) -> None:
@@ -169,20 +122,24 @@ class Subscriptions:
             if request.late or request.due_ns > now:
                 continue
             request.late = True
-            if request.kind is _Kind.LISTING:
-                self._listings_unanswered += 1
+            if request.kind is Kind.LISTING:
+                self._listings_unanswered += not request.excused
                 self._to_verify = self._listings_unanswered < UNANSWERED
-            elif request.kind is _Kind.UNSUBSCRIBE:
-                self._left(request.keys)
+            elif request.kind is Kind.UNSUBSCRIBE:
+                self._not_left(request)
             else:
-                self._requests_unanswered += 1
-                self._unanswered(number, request)
+                self._requests_unanswered += not request.excused
+                self._unanswered(number, request, now)
         while len(self._requests) > MOST_REQUESTS:
             del self._requests[next(iter(self._requests))]
 
-    def on(self, control: Acked | Refused | Listed, now: int) -> None:
+    def on(self, control: Acked | Refused | Listed | TooManyMessages, now: int) -> None:
         """Take in what the venue said about a request or about everything."""
         self._ever_answered = True
+        if isinstance(control, TooManyMessages):
+            for each in self._requests.values():
+                each.excused = True
+            return
         if isinstance(control, Listed):
             self._on_listed(control.keys, now)
             return
@@ -196,10 +153,10 @@ class Subscriptions:
                 request.keys.pop(key, None)
             if control.keys is None or not request.keys:
                 del self._requests[number]
-            if request.kind is _Kind.UNSUBSCRIBE:
+            if request.kind is Kind.UNSUBSCRIBE:
                 self._left(keys)
                 return
-            if request.kind is _Kind.LISTING:
+            if request.kind is Kind.LISTING:
                 self._to_verify = False
                 return
         if isinstance(control, Acked):
@@ -210,12 +167,12 @@ class Subscriptions:
 
     @property
     def _idle(self) -> bool:
-        return not any(s.state is _State.WAITING or s.state is _State.ASKED for s in self._streams.values())
+        return not any(stream.outstanding for stream in self._streams.values())
 
     @property
     def _verifying(self) -> bool:
         return self._to_verify or any(
-            request.kind is _Kind.LISTING and not request.late for request in self._requests.values()
+            request.kind is Kind.LISTING and not request.late for request in self._requests.values()
         )
 
     def _unsubscribe(self, now: int) -> bytes | None:
@@ -226,23 +183,23 @@ class Subscriptions:
             self._leaving[key] = True
             # An answer to an older request for it that is still to come says nothing about what is now.
             for request in self._requests.values():
-                if request.kind is _Kind.SUBSCRIBE:
+                if request.kind is Kind.SUBSCRIBE:
                     request.keys.pop(key, None)
-        number = self._ask(_Kind.UNSUBSCRIBE, keys, now)
+        number = self._ask(Kind.UNSUBSCRIBE, keys, now)
         return self._dialect.unsubscribe(keys, number)
 
     def _subscribe(self, now: int) -> bytes | None:
         keys = self._together(
             key
             for key, stream in self._streams.items()
-            if stream.state is _State.WAITING and stream.due_ns <= now and key not in self._leaving
+            if stream.state in _TO_ASK and stream.due_ns <= now and key not in self._leaving
         )
         if not keys:
             return None
-        number = self._ask(_Kind.SUBSCRIBE, keys, now)
+        number = self._ask(Kind.SUBSCRIBE, keys, now)
         for key in keys:
             stream = self._streams[key]
-            stream.state = _State.ASKED
+            stream.state = State.ASKED
             stream.request = number
         return self._dialect.subscribe(keys, number)
 
@@ -251,7 +208,7 @@ class Subscriptions:
         number = self.next_id()
         message = self._dialect.listing(number)
         if message is not None:
-            self._requests[number] = _Request(_Kind.LISTING, (), now, now + self._ack_ns)
+            self._requests[number] = Request(Kind.LISTING, (), now, now + self._ack_ns)
         return message
 
     def _together(self, keys: Iterable[StreamKey]) -> list[StreamKey]:
@@ -269,18 +226,18 @@ class Subscriptions:
                 break
         return found
 
-    def _ask(self, kind: _Kind, keys: Sequence[StreamKey], now: int) -> int:
+    def _ask(self, kind: Kind, keys: Sequence[StreamKey], now: int) -> int:
         number = self.next_id()
-        self._requests[number] = _Request(kind, keys, now, now + self._ack_ns)
+        self._requests[number] = Request(kind, keys, now, now + self._ack_ns)
         return number
 
-    def _request_of(self, control: Acked | Refused) -> tuple[int, _Request | None]:
+    def _request_of(self, control: Acked | Refused) -> tuple[int, Request | None]:
         """Return the request that an answer is to: by its number, else by its streams, else the oldest."""
         if control.request_id is not None:
             return control.request_id, self._requests.get(control.request_id)
         for number, request in self._requests.items():
             if control.keys is None:
-                if request.kind is not _Kind.LISTING:
+                if request.kind is not Kind.LISTING:
                     return number, request
             elif any(key in request.keys for key in control.keys):
                 return number, request
@@ -289,47 +246,49 @@ class Subscriptions:
     def _accept(self, keys: Iterable[StreamKey], now: int) -> None:
         for key in keys:
             stream = self._streams.get(key)
-            if stream is not None and stream.state is not _State.ACCEPTED and key not in self._leaving:
-                stream.state = _State.ACCEPTED
+            if stream is not None and stream.state is not State.ACCEPTED and key not in self._leaving:
+                stream.state = State.ACCEPTED
                 stream.since_ns = now
+                # What was missing in the venue's list before is believed when it is there.
+                stream.given_up = stream.given_up and stream.unlisted
                 self._to_verify = True
         self._listings_unanswered = 0
 
     def _refuse(self, keys: Iterable[StreamKey], size: int, reason: str, now: int) -> None:
         for key in keys:
             stream = self._streams.get(key)
-            if stream is None or stream.state is not _State.ASKED:
+            if stream is None or stream.state is not State.ASKED:
                 continue
-            stream.state = _State.WAITING
+            stream.state = State.WAITING
             if size > 1:
                 stream.most_together = size // 2
                 continue
             stream.refusals += 1
             stream.due_ns = now + self._ack_ns * stream.refusals
             if stream.refusals >= ATTEMPTS:
-                self._give_up(stream, reason)
+                self._give_up(stream, reason, now)
 
-    def _unanswered(self, number: int, request: _Request) -> None:
+    def _unanswered(self, number: int, request: Request, now: int) -> None:
         for key in request.keys:
             stream = self._streams.get(key)
-            if stream is None or stream.state is not _State.ASKED or stream.request != number:
+            if stream is None or stream.state is not State.ASKED or stream.request != number:
                 continue
-            stream.state = _State.WAITING
-            stream.unanswered += 1
+            stream.state = State.WAITING
+            stream.unanswered += not request.excused
             if stream.unanswered >= UNANSWERED:
-                self._give_up(stream, f"no answer within {self._dialect.limits.ack_seconds:g} s")
+                self._give_up(stream, f"no answer within {self._dialect.limits.ack_seconds:g} s", now)
 
     def _on_listed(self, listed: frozenset[StreamKey], now: int) -> None:
-        asked = next(((n, r) for n, r in self._requests.items() if r.kind is _Kind.LISTING), None)
+        asked = next(((n, r) for n, r in self._requests.items() if r.kind is Kind.LISTING), None)
         before = NEVER_NS
         if asked is not None:
             before = asked[1].sent_ns
             del self._requests[asked[0]]
         for number, request in list(self._requests.items()):
-            if request.kind is _Kind.SUBSCRIBE:
+            if request.kind is Kind.SUBSCRIBE:
                 self._accept([key for key in request.keys if key in listed], now)
                 request.keys = {key: None for key in request.keys if key not in listed}
-            elif request.kind is _Kind.UNSUBSCRIBE:
+            elif request.kind is Kind.UNSUBSCRIBE:
                 self._left([key for key in request.keys if key not in listed])
                 request.keys = {key: None for key in request.keys if key in listed}
             if not request.keys:
@@ -337,20 +296,33 @@ class Subscriptions:
         if asked is not None or self._dialect.listing(0) is None:
             self._to_verify = False
         for key, stream in self._streams.items():
-            if stream.state is _State.ACCEPTED and key not in listed and stream.since_ns <= before:
-                self._not_listed(stream)
+            if stream.state is not State.ACCEPTED:
+                continue
+            if key in listed:
+                stream.given_up = False
+            elif stream.since_ns <= before:
+                self._not_listed(stream, now)
 
-    def _not_listed(self, stream: _Stream) -> None:
+    def _not_listed(self, stream: Stream, now: int) -> None:
         if stream.unlisted:
-            self._give_up(stream, "accepted, yet the venue does not list it")
+            self._give_up(stream, "accepted, yet the venue does not list it", now)
         else:
             stream.unlisted = True
-            stream.state = _State.WAITING
+            stream.state = State.WAITING
 
     def _left(self, keys: Iterable[StreamKey]) -> None:
         for key in list(keys):
             self._leaving.pop(key, None)
 
-    def _give_up(self, stream: _Stream, reason: str) -> None:
-        stream.state = _State.REFUSED
+    def _not_left(self, request: Request) -> None:
+        """Take an end for granted that is not confirmed, unless the venue has left out a message."""
+        if request.excused:
+            self._leaving.update((key, False) for key in request.keys if key in self._leaving)
+        else:
+            self._left(request.keys)
+
+    def _give_up(self, stream: Stream, reason: str, now: int) -> None:
+        stream.state = State.REFUSED
+        stream.given_up = True
         stream.reason = reason
+        stream.due_ns = now + AGAIN_NS

@@ -12,6 +12,8 @@ from tickfloor.feeds.venue import Control, Reader
 TEXT, BINARY, CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 PING, PONG, CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 CLOSING_SECONDS: Final = 0.3
+MOST_PIECES: Final = 1 << 14
+"""Of one message: empty ones would come for ever without making it longer."""
 FRAMES_A_TURN: Final = 1000
 """After so many, a socket that always has more waits for the loop's next turn: others must be heard, too."""
 
@@ -256,6 +258,8 @@ class Wire(WSListener):
         self._pieces_bytes += frame.payload_size
         if self._pieces_bytes > self._most_bytes:
             raise WSProtocolError(WSCloseCode.MESSAGE_TOO_BIG, f"a message of more than {self._most_bytes} bytes")
+        if len(self._pieces) > MOST_PIECES:
+            raise WSProtocolError(WSCloseCode.MESSAGE_TOO_BIG, f"a message of more than {MOST_PIECES} pieces")
         if not frame.fin:
             return None
         whole = b"".join(self._pieces)

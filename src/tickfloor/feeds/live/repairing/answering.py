@@ -4,8 +4,8 @@ from typing import Final
 
 from tickfloor.contracts.ports import LogPort
 from tickfloor.feeds.live.repairing.rest import Answer
+from tickfloor.feeds.live.retry_after import BANNED
 
-BANNED: Final = 418
 MOST_REASON: Final = 200
 
 

@@ -6,7 +6,7 @@ with all others for as long as the venue says; one that failed is tried again; w
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable
 from enum import IntEnum
 from heapq import heappop, heappush
 from typing import Final
@@ -15,9 +15,10 @@ import msgspec
 
 from tickfloor.contracts.ports import LogPort
 from tickfloor.feeds.live.backoff import Backoff
-from tickfloor.feeds.live.repairing.answering import BANNED, Answering
+from tickfloor.feeds.live.repairing.answering import Answering
 from tickfloor.feeds.live.repairing.rest import Answer, RestError
-from tickfloor.feeds.live.repairing.weight_budget import WeightBudget
+from tickfloor.feeds.live.repairing.weight_budget import OTHERS_SHARE, SHARE, WeightBudget
+from tickfloor.feeds.live.retry_after import BANNED, USUAL_SECONDS, pause_seconds, whole_number
 from tickfloor.feeds.venue import Request
 from tickfloor.worker.token_bucket import TokenBucket
 
@@ -25,13 +26,6 @@ MOST_FLYING: Final = 4
 MOST_RETRIES: Final = 6
 USED_WEIGHT: Final = "x-mbx-used-weight-1m"
 RETRY_AFTER: Final = "retry-after"
-TOO_MANY: Final = 429
-WAIT_SECONDS: Final = {TOO_MANY: 10.0, BANNED: 120.0}
-"""Where the venue does not say how long to wait; a ban takes two minutes at least."""
-LEAST_WAIT_SECONDS: Final = 1.0
-MOST_WAIT_SECONDS: Final = 3 * 86_400.0
-"""The longest ban there is."""
-MOST_DIGITS: Final = 12
 FORBIDDEN: Final = 403
 TIMED_OUT: Final = 408
 SERVER_ERRORS: Final = 500
@@ -253,7 +247,7 @@ class RepairQueue:
             return self._barred_until_ns - now
         pause_ns = None
         while self._waiting and self._flying < MOST_FLYING and pause_ns is None:
-            pause_ns = self._pause_ns(self._waiting[0][2].request.weight, now)
+            pause_ns = self._pause_ns(self._waiting[0][2], now)
             if pause_ns is None:
                 flights.create_task(self._fly(heappop(self._waiting)[2]))
         if self._later:
@@ -261,13 +255,15 @@ class RepairQueue:
             return until_later_ns if pause_ns is None else min(pause_ns, until_later_ns)
         return pause_ns
 
-    def _pause_ns(self, weight: int, now: int) -> int | None:
-        """Spend a weight, or return how long there is no spending it."""
+    def _pause_ns(self, job: _Job, now: int) -> int | None:
+        """Spend a request's weight, or return how long there is no spending it."""
         if self._pace is not None:
             pause_seconds = self._pace.wait_seconds()
             if pause_seconds > 0:
                 return round(pause_seconds * 1e9)
-        if not self._budget.spend(weight):
+        weight = job.request.weight
+        # Trades are held back for seconds only: what can wait longer leaves some of the minute for them.
+        if not self._budget.spend(weight, SHARE if job.priority == Priority.TRADES else OTHERS_SHARE):
             return self._budget.next_minute_ns() - now
         if self._pace is not None:
             self._pace.take()
@@ -288,14 +284,14 @@ class RepairQueue:
             self._flying -= 1
             self._flying_weight -= weight
             self._changed.set()
-        used = _number(answer.headers, USED_WEIGHT)
+        used = whole_number(answer.headers.get(USED_WEIGHT, ""))
         if used is not None:
             self._budget.told(used + self._flying_weight, minute)
         self._take(job, answer)
 
     def _take(self, job: _Job, answer: Answer) -> None:
         """Hand an answer on, or ask again."""
-        if answer.status in WAIT_SECONDS:
+        if answer.status in USUAL_SECONDS:
             self._bar(answer)
             heappush(self._waiting, (job.priority, job.order, job))
             return
@@ -319,9 +315,7 @@ class RepairQueue:
 
     def _bar(self, answer: Answer) -> None:
         """Send nothing for as long as the venue says."""
-        told = _number(answer.headers, RETRY_AFTER)
-        seconds = WAIT_SECONDS[answer.status] if told is None else float(told)
-        seconds = min(max(seconds, LEAST_WAIT_SECONDS), MOST_WAIT_SECONDS)
+        seconds = pause_seconds(answer.status, answer.headers.get(RETRY_AFTER, ""))
         now = self._clock()
         # Those that were under way together are told the same.
         news = now >= self._barred_until_ns
@@ -337,9 +331,3 @@ class RepairQueue:
 def may_pass(status: int) -> bool:
     """Say whether a request that failed with this status may succeed later."""
     return status in (0, FORBIDDEN, TIMED_OUT) or status >= SERVER_ERRORS
-
-
-def _number(headers: Mapping[str, str], name: str) -> int | None:
-    """Return a header's whole number, None where there is none."""
-    text = headers.get(name, "").strip()
-    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None

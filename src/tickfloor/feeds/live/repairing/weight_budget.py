@@ -8,6 +8,8 @@ GUARD_NS: Final = 1_000_000_000
 """Our minute begins so much after the venue's: a clock that is a little ahead must not spend the last one's rest."""
 SHARE: Final = 0.95
 """Of what is allowed; the rest is for what we cannot know, for example other programs behind the same address."""
+OTHERS_SHARE: Final = 0.6
+"""What all but repairs of trades may use of it."""
 
 
 class WeightBudget:
@@ -46,10 +48,14 @@ class WeightBudget:
             self._minute, self.used = minute, 0
         return minute
 
-    def spend(self, weight: int) -> bool:
-        """Spend a weight and say so, or spend nothing. What costs more than a whole minute's is let through alone."""
+    def spend(self, weight: int, share: float = SHARE) -> bool:
+        """Spend a weight and say so, or spend nothing. What costs more than a whole minute's is let through alone.
+
+        Args:
+            share: of the minute's weight, beyond which this is not spent.
+        """
         self.minute()
-        if self.used and self.used + weight > self.per_minute * SHARE:
+        if self.used and self.used + weight > self.per_minute * share:
             return False
         self.used += weight
         return True

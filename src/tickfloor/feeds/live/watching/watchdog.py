@@ -101,7 +101,7 @@ class _Watch:
 
     __slots__ = (
         "asked_ns", "baseline", "by_rest", "dead", "evidence_ns", "excused_ns", "first_trade_ns", "gap_ns", "heard_ns",
-        "patience", "since_ns", "witnessed",
+        "patience", "regained", "since_ns", "witnessed",
     )  # fmt: skip
 
     def __init__(self, since_ns: int, newest_trade_ns: int) -> None:
@@ -117,6 +117,10 @@ class _Watch:
         """Note that a connection has it from now on, and when the newest trade was made that is known already."""
         self.since_ns = since_ns
         self.first_trade_ns = newest_trade_ns
+        # What happened while nobody had it shows nowhere, until it is asked for: its own usual gap may be hours.
+        self.regained = True
+        if not self.dead:
+            self.patience = 1
 
     def begin(self, now: int) -> None:
         """Look at it anew from now on."""
@@ -133,7 +137,7 @@ class Watchdog:
     A stream is suspected when it is silent for longer than its channel may be and than several of its own usual
     gaps. For trades the venue is asked for its newest one: what was made since the stream was accepted, exists and has
     not come a moment later is proof. Other streams are judged by what the rest of their symbol did. A stream that is
-    found to be only quiet is given twice the time.
+    found to be only quiet is given twice the time, until another connection has it.
 
     It does no IO and has no clock: times are ns UTC.
     """
@@ -192,6 +196,7 @@ class Watchdog:
         watch = self._watches.get(key)
         if watch is None or not watch.asked_ns:
             return
+        watch.regained = False
         if not watch.baseline:
             # It may have been traded before this connection was there; where its time does not say that it was not,
             # only what comes from here on is proof.
@@ -215,6 +220,7 @@ class Watchdog:
         if heard_ns < watch.since_ns:
             return None
         watch.patience = 1
+        watch.regained = False
         watch.begin(heard_ns)
         watch.baseline = True
         if not watch.dead:
@@ -256,10 +262,12 @@ class Watchdog:
             watch.first_trade_ns = self._market.newest_trade_ns(key.symbol)
             return None
         silence_ns = now - watch.excused_ns
-        limit_ns = max(patience.of(key.channel) * 1e9, patience.usual * watch.gap_ns) * watch.patience
+        by_rest = key.channel is Channel.TRADES and watch.by_rest
+        usual_ns = 0.0 if by_rest and watch.regained else patience.usual * watch.gap_ns
+        limit_ns = max(patience.of(key.channel) * 1e9, usual_ns) * watch.patience
         if silence_ns < limit_ns:
             return None
-        if key.channel is Channel.TRADES and watch.by_rest:
+        if by_rest:
             if watch.asked_ns and now - watch.asked_ns < UNANSWERED_NS:
                 return None
             watch.asked_ns = now

@@ -85,8 +85,7 @@ class BinanceAdapter:
         self._malformed = 0
 
     def reader(self, connection: str) -> Reader:  # noqa: ARG002 - Binance numbers nothing by connection
-        """Return what reads one connection's frames. Quotes may begin anew; what was missed shows in the ids."""
-        self._instruments.begin_quotes_anew()
+        """Return what reads one connection's frames; what was missed before it shows in the ids."""
         return self._read
 
     def on_http(self, recv_ns: int, ref: str, body: bytes) -> None:
@@ -116,7 +115,7 @@ class BinanceAdapter:
         books = {
             symbol: BookStatistics(
                 sync.trusted, sync.update_id, sync.applied, sync.dropped, sync.waiting, sync.sequence_gaps,
-                sync.snapshots_refused, sync.overflowed,
+                sync.snapshots_refused, sync.crossings, sync.overflowed,
             )
             for symbol, sync in self._instruments.books.items()
         }  # fmt: skip

@@ -23,6 +23,7 @@ from tickfloor.feeds.venues.binance.frames import (
     TradeRowText,
     time_ns,
 )
+from tickfloor.feeds.venues.binance.handlers import TO_FETCH, WITHOUT_BOOK, check_book_time
 from tickfloor.feeds.venues.binance.instruments import REFUSED, Instruments
 
 UNUSED: Final = "unused_answer"
@@ -30,6 +31,8 @@ OTHER_TRADES: Final = "answer_of_other_trades"
 OLD_TRADES: Final = "old_trade"
 MOST_AGGREGATED: Final = 1_000_000_000
 """Trades in one aggregate."""
+DEFAULT_LEVELS: Final = 100
+"""Of each side of a book, at least, where it was not said how many were asked for."""
 OLDEST_NS: Final = MAX_LATE_NS - 60_000_000_000
 """A trade further behind the venue's time is left out; a minute before the writer would refuse it."""
 
@@ -64,14 +67,14 @@ class Answers:
             ValueError: as above, msgspec's errors included.
         """
         if ref.startswith(_CAPTURED_SNAPSHOT):
-            self._on_snapshot(recv_ns, ref.removeprefix(_CAPTURED_SNAPSHOT), body)
+            self._on_snapshot(recv_ns, ref.removeprefix(_CAPTURED_SNAPSHOT), body, DEFAULT_LEVELS)
             return
         url = urlsplit(ref)
         query = parse_qs(url.query)
         symbol = query.get("symbol", [""])[0]
         what = url.path.rpartition("/")[2]
         if what == "depth":
-            self._on_snapshot(recv_ns, symbol, body)
+            self._on_snapshot(recv_ns, symbol, body, int(query["limit"][0]) if "limit" in query else DEFAULT_LEVELS)
         elif what == "exchangeInfo":
             self._instruments.describe(_EXCHANGE_INFOS.decode(body).symbols)
         elif what in _TRADE_BODIES:
@@ -80,23 +83,30 @@ class Answers:
         else:
             self._instruments.ignored[UNUSED] += 1
 
-    def _on_snapshot(self, recv_ns: int, symbol: str, body: bytes) -> None:
+    def _on_snapshot(self, recv_ns: int, symbol: str, body: bytes, most: int) -> None:
+        """Begin a book.
+
+        Args:
+            most: levels that each side could have had; one that has fewer is whole.
+        """
         streams.checked_symbol(symbol)
         data = _SNAPSHOTS.decode(body)
         if data.symbol is not None and data.symbol != symbol:
             raise FrameError(f"snapshot of {data.symbol[:48]!r} in the answer for {symbol}")
         ts_event = time_ns(data.E) if data.E else NO_TIME
-        self._publisher.check_time(ts_event or recv_ns, recv_ns)
+        check_book_time(self._publisher, ts_event or recv_ns, recv_ns)
         writer = self._instruments.open(symbol)
         if writer is None:
             self._instruments.ignored[REFUSED] += 1
             return
         sync = self._instruments.book(symbol)
         applied = sync.applied
-        outcome = sync.on_snapshot(data.lastUpdateId, data.bids, data.asks)
-        if outcome is Outcome.REFUSED:
+        outcome = sync.on_snapshot(data.lastUpdateId, data.bids, data.asks, most=most)
+        if outcome in TO_FETCH:
             self._repairs.book(symbol)
-        elif outcome is Outcome.APPLIED:
+        if outcome in WITHOUT_BOOK:
+            writer.book_gap(NO_TIME, recv_ns)
+        elif outcome is Outcome.APPLIED or outcome is Outcome.THIN:
             for price, size in (*data.bids, *data.asks):
                 writer.learn_decimals(price, size)
             writer.book(sync.ts_event if sync.applied > applied else ts_event, recv_ns, sync.book, sync.update_id)

@@ -22,6 +22,8 @@ PUBLIC: Final = "public"
 MARKET: Final = "market"
 """Everything else of USD-M."""
 
+MOST_CHANGED: Final = 10
+"""Times which the weight that the venue allows is believed to have grown or fallen since this was written."""
 MOST_TRADES: Final = 1_000
 BOOK_LEVELS: Final = 1_000
 
@@ -177,23 +179,28 @@ class BinanceDialect:
         return self._market.instruments
 
     def listed(self, body: bytes) -> Sequence[Traded]:
-        """Read exchangeInfo: the symbols that are traded now.
+        """Read exchangeInfo: the symbols that are traded now; what can be none is left out.
 
         Raises:
             FrameError: it is malformed.
         """
         infos = _decoded(_EXCHANGE_INFOS, body).symbols
-        return [Traded(info.symbol, info.quoteAsset) for info in infos if TRADING in (info.status, info.contractStatus)]
+        return [
+            Traded(info.symbol, info.quoteAsset)
+            for info in infos
+            if TRADING in (info.status, info.contractStatus) and streams.is_symbol(info.symbol)
+        ]
 
     def weight_allowed(self, body: bytes) -> int | None:
-        """Read in exchangeInfo what requests may weigh in a minute; None where it does not say.
+        """Read in exchangeInfo what requests may weigh in a minute; None where it does not say, or what cannot be.
 
         Raises:
             FrameError: it is malformed.
         """
         for each in _decoded(_EXCHANGE_INFOS, body).rateLimits:
             if (each.rateLimitType, each.interval, each.intervalNum) == ("REQUEST_WEIGHT", "MINUTE", 1):
-                return each.limit if each.limit > 0 else None
+                usual = self.limits.weight_per_minute
+                return each.limit if usual // MOST_CHANGED <= each.limit <= usual * MOST_CHANGED else None
         return None
 
     def volumes(self) -> Request:

@@ -12,11 +12,11 @@ from msgspec.json import Decoder
 from tickfloor.contracts.records import Side
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.publishing.audit import Audit
-from tickfloor.feeds.publishing.instrument_writer import NO_TIME, InstrumentWriter
+from tickfloor.feeds.publishing.instrument_writer import MAX_LATE_NS, NO_TIME, InstrumentWriter
 from tickfloor.feeds.publishing.jumps import JumpGuard
 from tickfloor.feeds.publishing.publisher import MarketPublisher
 from tickfloor.feeds.venue import Repairs
-from tickfloor.feeds.venues.binance.book_sync import BookEvent, BookSync, Outcome
+from tickfloor.feeds.venues.binance.book_sync import BookSync, Outcome
 from tickfloor.feeds.venues.binance.frames import (
     MICROSECONDS_FROM,
     AggTrade,
@@ -32,6 +32,7 @@ from tickfloor.feeds.venues.binance.frames import (
     TradeText,
     time_ns,
 )
+from tickfloor.feeds.venues.binance.waiting_events import BookEvent
 
 Handler = Callable[[int, bytes], object]
 """Takes the receive time, ns UTC, and the frame."""
@@ -49,6 +50,10 @@ TICKER_ARRAYS = Decoder(Combined[list[Ticker]], strict=False)
 MINI_TICKER_ARRAYS = Decoder(Combined[list[MiniTicker]], strict=False)
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
+WITHOUT_BOOK = (Outcome.FIRST, Outcome.GAP, Outcome.UNSURE)
+"""There is no book to go by."""
+TO_FETCH = (*WITHOUT_BOOK, Outcome.THIN, Outcome.REFUSED)
+"""A snapshot is needed."""
 MOST_UPDATES = 1_000_000_000_000
 """Update ids between two best prices of an instrument: on futures all symbols share the counter."""
 RENUMBERED_NS = 2_000_000_000
@@ -59,7 +64,7 @@ class QuoteState:
     """Newest best prices of one instrument, shared by its own and the all-market stream.
 
     Attributes:
-        last_id: update id of the newest; -1 before the first of a connection.
+        last_id: update id of the newest; -1 before the first.
         last_ns: its receive time, ns UTC.
         stale: best prices dropped because a newer one had come.
     """
@@ -184,17 +189,27 @@ def depth_handler(publisher: MarketPublisher, writer: InstrumentWriter, sync: Bo
         ts_event = time_ns(data.E)
         event = BookEvent(data.U, data.u, data.pu, ts_event, data.b, data.a)
         sync.check(event)
-        publisher.check_time(ts_event, recv_ns)
+        check_book_time(publisher, ts_event, recv_ns)
         outcome = sync.on_event(event)
-        if outcome is Outcome.APPLIED:
+        if outcome is Outcome.APPLIED or outcome is Outcome.THIN:
             writer.book(ts_event, recv_ns, sync.book, sync.update_id)
-        elif outcome is Outcome.GAP:
+        elif outcome in WITHOUT_BOOK:
             writer.book_gap(ts_event, recv_ns)
-            repairs.book(symbol)
-        elif outcome is Outcome.FIRST:
+        if outcome in TO_FETCH:
             repairs.book(symbol)
 
     return on_depth
+
+
+def check_book_time(publisher: MarketPublisher, ts_event: int, recv_ns: int) -> None:
+    """Refuse the venue time of a book that its writer would refuse, before the book is changed.
+
+    Raises:
+        FrameError: it is over a day behind the venue's, or further ahead than can be.
+    """
+    if ts_event < publisher.venue_ns - MAX_LATE_NS:
+        raise FrameError(f"venue time {ts_event} ns is over a day behind the venue's {publisher.venue_ns} ns")
+    publisher.check_time(ts_event, recv_ns)
 
 
 def kline_handler(symbol: str, klines: dict[tuple[str, str], Candle]) -> Handler:

@@ -12,6 +12,7 @@ from tickfloor.feeds.venues.binance.book_sync import BookSync
 from tickfloor.feeds.venues.binance.frames import SymbolInfo
 from tickfloor.feeds.venues.binance.handlers import QuoteState
 from tickfloor.feeds.venues.binance.metadata import metadata_of_symbol
+from tickfloor.feeds.venues.binance.waiting_events import WaitingRoom
 from tickfloor.feeds.venues.metadata import Metadata
 
 REFUSED: Final = "refused"
@@ -35,6 +36,7 @@ class Instruments:
         self._live_trades = streams.trades_of(publisher.venue)
         self._quotes: dict[str, QuoteState] = {}
         self._metadata: dict[str, Metadata] = {}
+        self._room = WaitingRoom()
         self.books: dict[str, BookSync] = {}
         self.trade_kinds: dict[str, str] = {}
         self.ignored: Counter[str] = Counter()
@@ -76,17 +78,12 @@ class Instruments:
         """Return an instrument's book, an empty one at the first call."""
         sync = self.books.get(symbol)
         if sync is None:
-            sync = self.books[symbol] = BookSync(futures=self._futures)
+            sync = self.books[symbol] = BookSync(futures=self._futures, room=self._room)
         return sync
 
     def quotes(self, symbol: str) -> QuoteState:
         """Return what is known of an instrument's newest best prices."""
         return self._quotes.setdefault(symbol, QuoteState())
-
-    def begin_quotes_anew(self) -> None:
-        """Take whatever best price comes next: a new connection may be to a server that counts anew."""
-        for state in self._quotes.values():
-            state.last_id = -1
 
     def describe(self, infos: list[SymbolInfo]) -> None:
         """Put the venue's metadata on the rows of open instruments, and keep it for the others."""

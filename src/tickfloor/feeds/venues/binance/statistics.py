@@ -15,6 +15,7 @@ class BookStatistics(msgspec.Struct, frozen=True):
     waiting: int
     sequence_gaps: int
     snapshots_refused: int
+    crossings: int
     overflowed: int
 
 

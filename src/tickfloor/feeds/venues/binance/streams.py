@@ -112,9 +112,14 @@ def checked_symbol(symbol: str) -> str:
     Raises:
         FrameError: it is empty, too long or not printable.
     """
-    if not 0 < len(symbol) <= MAX_SYMBOL or not symbol.isprintable() or " " in symbol:
+    if not is_symbol(symbol):
         raise FrameError(f"{symbol[:MAX_SYMBOL]!r} is not a symbol")
     return symbol
+
+
+def is_symbol(text: str) -> bool:
+    """Say whether this can be a symbol."""
+    return 0 < len(text) <= MAX_SYMBOL and text.isprintable() and " " not in text
 
 
 def _other(name: str) -> str:

@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.joining.trade_joins import TradeJoins
 from tickfloor.feeds.publishing.audit import BOOK_LEVELS, Audit
 from tickfloor.feeds.publishing.publisher import MarketPublisher
@@ -73,7 +74,10 @@ class CoinbaseAdapter:
         Raises:
             FrameError: it is malformed; nothing of it was applied.
         """
-        path = urlsplit(ref).path
+        try:
+            path = urlsplit(ref).path
+        except ValueError as error:
+            raise FrameError(f"{ref[:200]!r} is no address") from error
         of_product = _TRADES_OF.fullmatch(path)
         if of_product is not None:
             self._trades.on_answer(recv_ns, unquote(of_product[1]), body)

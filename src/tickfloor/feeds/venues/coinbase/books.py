@@ -41,17 +41,25 @@ class BookStreams:
             if not self._apply(recv_ns, event, connection)
         ]
 
-    def give_up(self, recv_ns: int, connection: object, symbols: Collection[str] | None = None) -> list[StreamKey]:
-        """Trust none of the books any more that a connection keeps, or only not these; return their streams."""
+    def give_up(self, recv_ns: int, connection: object, symbols: Collection[str]) -> list[StreamKey]:
+        """Trust no more those of these books of which a connection may have lost something; return their streams.
+
+        What it has lost of a book that it has never kept may have been the snapshot. One that has handed a book over to
+        another connection is not needed for it.
+        """
         found = []
         for feed in self._products.all():
-            book = feed.book
-            if book.keeper is not connection or (symbols is not None and feed.level2.symbol not in symbols):
+            if feed.level2.symbol not in symbols or feed.book.former is connection:
                 continue
             found.append(feed.level2)
-            if book.give_up(recv_ns) and feed.writer is not None:
+            feed.book.give_up(recv_ns)
+            if feed.writer is not None:
                 feed.writer.book_gap(NO_TIME, recv_ns)
         return found
+
+    def kept_by(self, connection: object) -> set[str]:
+        """Return whose books a connection keeps."""
+        return {feed.level2.symbol for feed in self._products.all() if feed.book.keeper is connection}
 
     def _checked(self, recv_ns: int, event: BookEvent) -> CheckedBookEvent:
         updates = event.updates
@@ -83,7 +91,12 @@ class BookStreams:
             _learn(writer, book)
         elif not book.change(connection, recv_ns, bids, asks):
             self._products.left_out[UNUSABLE] += 1
-            return not book.needs_snapshot(recv_ns)
+            needed = book.needs_snapshot(recv_ns)
+            if needed:
+                book.give_up(recv_ns)
+            if not book.trusted:
+                writer.book_gap(ts_event, recv_ns)
+            return not needed
         writer.book(ts_event, recv_ns, book.book, book.updates)
         return True
 

@@ -143,13 +143,18 @@ class ConnectionReader:
         # A heartbeat may have been refused: counting them begins anew, as after a loss.
         self._sequence.accept(number, Step.LOST)
         if of_book:
-            symbols = frames.products_of_books(payload)
+            symbols = frames.products_of_books(payload) or self._book_symbols()
             self._distrust(self._books.give_up(recv_ns, self, symbols), "changes of a book cannot be read")
 
     def _lose(self, recv_ns: int, reason: str) -> None:
         """Trust no stream of this connection any more."""
         self._lost = True
-        self._distrust(self._books.give_up(recv_ns, self), reason)
+        self._distrust(self._books.give_up(recv_ns, self, self._book_symbols()), reason)
+
+    def _book_symbols(self) -> set[str]:
+        """Return whose books this connection brings."""
+        subscribed = {key.symbol for key in self._subscribed if key.channel is Channel.BOOK}
+        return subscribed | self._books.kept_by(self)
 
     def _distrust(self, keys: Iterable[StreamKey], reason: str) -> None:
         """Note which streams are to be asked for anew."""

@@ -47,8 +47,9 @@ class CoinbaseDialect:
         self._rest_url = settings.rest_url or REST_URL
         self._ticker = Channel.TICKERS if Channel.QUOTES not in settings.streams else Channel.QUOTES
         self.limits = Limits(
-            # Eight are allowed for all connections together, and as many connections.
-            messages_per_second=4.0,
+            # Eight are allowed for all connections together, and as many connections; one is for a pong.
+            messages_per_second=5.0,
+            messages_shared=True,
             streams_per_message=50,
             connections=1,
             connections_seconds=1.0,

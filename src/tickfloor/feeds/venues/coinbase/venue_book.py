@@ -17,16 +17,18 @@ class VenueBook:
     Attributes:
         book: empty while not trusted.
         keeper: the connection that keeps it, by whatever tells connections apart; None before a snapshot.
+        former: the one that kept it before; what it still brings is not needed.
         trusted: every change since the snapshot is in it.
         updates: snapshots and changes applied; there is no other number to tell books apart by.
         gaps: times that it was given up because something was lost.
     """
 
-    __slots__ = ("_asked_ns", "_kept_ns", "book", "gaps", "keeper", "trusted", "updates")
+    __slots__ = ("_asked_ns", "_kept_ns", "book", "former", "gaps", "keeper", "trusted", "updates")
 
     def __init__(self) -> None:
         self.book = OrderBook()
         self.keeper: object | None = None
+        self.former: object | None = None
         self.trusted = False
         self.updates = 0
         self.gaps = 0
@@ -37,7 +39,8 @@ class VenueBook:
         """Start over from a snapshot, which may hand the book over to another connection."""
         self.book.bids.replace(bids)
         self.book.asks.replace(asks)
-        self.keeper = keeper
+        if keeper is not self.keeper:
+            self.former, self.keeper = self.keeper, keeper
         self.trusted = True
         self.updates += 1
         self._kept_ns = recv_ns

@@ -13,7 +13,7 @@ from tickfloor.feeds.venues.kraken.frames import Candle
 from tickfloor.feeds.venues.kraken.market import rest_trade
 from tickfloor.feeds.venues.kraken.markets import Markets
 from tickfloor.feeds.venues.kraken.metadata import metadata_of_asset_pair
-from tickfloor.feeds.venues.kraken.names import checked_symbol, pair_of, symbol_of
+from tickfloor.feeds.venues.kraken.names import checked_symbol, is_name_of, pair_of, symbol_of
 from tickfloor.feeds.venues.kraken.reader import ConnectionReader
 from tickfloor.feeds.venues.metadata import Metadata
 
@@ -121,7 +121,11 @@ class KrakenAdapter:
 
     def _on_trades(self, recv_ns: int, pair: str, body: bytes) -> None:
         symbol = self._symbol_of(pair)
-        rows = [row for key, raw in result_of(body).items() if key != "last" for row in frames.REST_TRADES.decode(raw)]
+        result = result_of(body)
+        others = [key for key in result if key not in ("last", pair) and not is_name_of(key, symbol)]
+        if others:
+            raise FrameError(f"trades of {others[0][:48]!r} in the answer for {symbol}")
+        rows = [row for key, raw in result.items() if key != "last" for row in frames.REST_TRADES.decode(raw)]
         self._markets.backlog(symbol, [rest_trade(row) for row in rows], recv_ns, streamed=False)
 
     def _symbol_of(self, pair: str) -> str:

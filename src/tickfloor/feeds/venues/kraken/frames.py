@@ -3,6 +3,8 @@
 Sources: ``wire-facts.md`` §4.2 to §4.5.
 """
 
+import re
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 import msgspec
@@ -68,6 +70,19 @@ class BookEvent(Struct, frozen=True, gc=False):
     bids: list[BookLevel] = []
     asks: list[BookLevel] = []
     timestamp: str | None = None
+
+
+class BookName(Struct, frozen=True, gc=False):
+    """Whose book a message is about."""
+
+    symbol: str
+
+
+class BookNames(Struct, frozen=True, gc=False):
+    """A frame of which nothing else can be read."""
+
+    channel: str | None = None
+    data: list[BookName] = []
 
 
 class Ticker(Struct, frozen=True, gc=False):
@@ -183,6 +198,7 @@ RestTrade = tuple[str, str, Written, Literal["b", "s"], str, str, Identity]
 ENVELOPES: Final = Decoder(Envelope)
 TRADES: Final = Decoder(Frame[Trade])
 TRADE_TEXTS: Final = Decoder(Frame[TradeText], float_hook=str)
+BOOK_NAMES: Final = Decoder(BookNames)
 BOOKS: Final = Decoder(Frame[BookEvent], float_hook=str)
 TICKERS: Final = Decoder(Frame[Ticker])
 CANDLES: Final = Decoder(Frame[Candle])
@@ -194,6 +210,19 @@ TICKER_SUMS: Final = Decoder(TickerSums, strict=False)
 REST_TRADES: Final = Decoder(list[RestTrade], float_hook=str)
 
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+_KIND: Final = re.compile(rb'\s*\{\s*"(channel|method)"\s*:\s*"(\w+)"')
+_OF_BOOKS: Final = (b"channel", b"book")
+
+
+def books_in(payload: bytes, known: AbstractSet[str]) -> AbstractSet[str]:
+    """Return whose books, of those known, a frame that is refused may be about: all where it does not say."""
+    try:
+        frame = BOOK_NAMES.decode(payload)
+    except DECODE_ERRORS:
+        kind = _KIND.match(payload)
+        return known if kind is None or kind.groups() == _OF_BOOKS else frozenset()
+    return known & {item.symbol for item in frame.data} if frame.channel == "book" else frozenset()
 
 
 def reason(error: Exception) -> str:

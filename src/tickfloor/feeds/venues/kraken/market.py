@@ -12,6 +12,7 @@ from tickfloor.feeds.publishing.publisher import MarketPublisher
 from tickfloor.feeds.publishing.trade_ids import MOST_MISSING
 from tickfloor.feeds.venue import BacklogTrade, Channel, StreamKey
 from tickfloor.feeds.venues.kraken.books import PublishedBook
+from tickfloor.feeds.venues.kraken.connection_life import ConnectionLife
 from tickfloor.feeds.venues.kraken.frames import RestTrade, Ticker, Trade, TradeText
 from tickfloor.feeds.venues.kraken.names import checked_symbol
 from tickfloor.feeds.venues.kraken.unix_time import unix_ns
@@ -34,7 +35,7 @@ class Market:
         outdated_tickers: best prices dropped because newer ones had come by another connection.
     """
 
-    __slots__ = ("_stats", "_ticker_ns", "book", "outdated_tickers", "publish", "trades_key", "writer")
+    __slots__ = ("_stats", "_ticker_life", "_ticker_ns", "book", "outdated_tickers", "publish", "trades_key", "writer")
 
     def __init__(self, writer: InstrumentWriter) -> None:
         self.writer = writer
@@ -43,19 +44,22 @@ class Market:
         self.book = PublishedBook(writer)
         self.outdated_tickers = 0
         self._ticker_ns = 0
+        self._ticker_life: ConnectionLife | None = None
         self._stats: Stats | None = None
 
-    def ticker(self, ticker: Ticker, ts_event: int, recv_ns: int) -> None:
+    def ticker(self, ticker: Ticker, ts_event: int, recv_ns: int, life: ConnectionLife) -> None:
         """Publish best prices, and 24 h statistics where they have moved; a side without price is empty.
 
         Args:
             ts_event: its checked venue time, ns UTC, or NO_TIME.
+            life: of the connection that it came by. What comes by one connection is in order.
         """
         if ts_event != NO_TIME:
-            if ts_event < self._ticker_ns:
+            newest = self._ticker_life
+            if ts_event < self._ticker_ns and newest is not life and newest and not newest.is_over(recv_ns):
                 self.outdated_tickers += 1
                 return
-            self._ticker_ns = ts_event
+            self._ticker_ns, self._ticker_life = ts_event, life
         bid, bid_qty, ask, ask_qty = ticker.bid, ticker.bid_qty, ticker.ask, ticker.ask_qty
         if not bid or bid_qty is None:
             bid = bid_qty = math.nan

@@ -32,6 +32,12 @@ def pair_of(symbol: str) -> str:
     return _OLD.get(base, base) + _OLD.get(quote, quote)
 
 
+def is_name_of(name: str, symbol: str) -> bool:
+    """Say whether REST may call a symbol so: ``XXBTZUSD``, ``XBTUSD`` or ``BTC/USD`` for ``BTC/USD``."""
+    base, _, quote = symbol.partition("/")
+    return name == symbol or name in {old + money for old in _assets(base) for money in _assets(quote)}
+
+
 def symbol_of(name: str) -> str | None:
     """Return the symbol of any name of a market, or None where it cannot be told."""
     base, slash, quote = name.partition("/")
@@ -44,3 +50,9 @@ def symbol_of(name: str) -> str | None:
         if name.endswith(quote) and len(name) > len(quote):
             return symbol_of(f"{name.removesuffix(quote)}/{quote}")
     return None
+
+
+def _assets(name: str) -> tuple[str, ...]:
+    """Return what an asset is called: the oldest ones have a letter for coin or money before them."""
+    old = _OLD.get(name, name)
+    return name, old, f"X{old}", f"Z{old}"

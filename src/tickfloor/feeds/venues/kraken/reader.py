@@ -4,15 +4,17 @@ from collections.abc import Callable
 from typing import Final
 
 from tickfloor.feeds.errors import FrameError
-from tickfloor.feeds.venue import BacklogTrade, Channel, Control, Refused, Resubscribe, StreamKey
+from tickfloor.feeds.publishing.instrument_writer import NO_TIME
+from tickfloor.feeds.venue import BacklogTrade, Channel, Control, Resubscribe, StreamKey
 from tickfloor.feeds.venues.kraken import frames
 from tickfloor.feeds.venues.kraken.books import BookCopy, CheckedEvent
+from tickfloor.feeds.venues.kraken.connection_life import ConnectionLife
 from tickfloor.feeds.venues.kraken.frames import Envelope, TradeText
 from tickfloor.feeds.venues.kraken.market import BUY, SELL, audit_trade, backlog_trade, check_together
 from tickfloor.feeds.venues.kraken.markets import Markets
 from tickfloor.feeds.venues.kraken.metadata import metadata_of_pair
 from tickfloor.feeds.venues.kraken.names import checked_symbol
-from tickfloor.feeds.venues.kraken.replies import answer_of, channels_of, request_of
+from tickfloor.feeds.venues.kraken.replies import answer_of, channels_of, error_of
 from tickfloor.feeds.venues.kraken.state_time import state_time
 from tickfloor.feeds.venues.rfc3339 import time_ns
 
@@ -20,6 +22,8 @@ Handler = Callable[[int, bytes], Control | None]
 
 TICKER_CHANNELS: Final = (Channel.QUOTES, Channel.TICKERS)
 MOST_SYMBOLS: Final = 20_000
+OFFERS_NS: Final = 1_000_000_000
+"""Between two looks if books that were behind are the newest ones now."""
 
 
 class ConnectionReader:
@@ -31,7 +35,11 @@ class ConnectionReader:
     def __init__(self, markets: Markets) -> None:
         self._markets = markets
         self._publisher = markets.publisher
+        self._life = ConnectionLife()
         self._copies: dict[str, BookCopy] = {}
+        self._behind: set[BookCopy] = set()
+        self._offered_ns = 0
+        self._unread: set[StreamKey] = set()
         self._depths: dict[str, int] = {}
         self._triggers: dict[str, tuple[Channel, ...]] = {}
         self._by_channel: dict[str, Handler] = {
@@ -51,13 +59,43 @@ class ConnectionReader:
         Raises:
             FrameError: it is malformed; nothing of it was applied.
         """
+        self._life.heard_ns = recv_ns
         try:
-            handler = self._by_prefix.get(payload[: payload.find(b",")])
-            if handler is not None:
-                return handler(recv_ns, payload)
-            return self._dispatch(recv_ns, payload)
+            handler = self._by_prefix.get(payload[: payload.find(b",")]) or self._dispatch
+            control = handler(recv_ns, payload)
+        except FrameError:
+            self._lose_books(recv_ns, payload)
+            raise
         except frames.DECODE_ERRORS as error:
+            self._lose_books(recv_ns, payload)
             raise FrameError(frames.reason(error)) from error
+        if self._behind and recv_ns - self._offered_ns >= OFFERS_NS:
+            self._offer_behind(recv_ns)
+        if control is None and self._unread:
+            return self._renewal()
+        return control
+
+    def _lose_books(self, recv_ns: int, payload: bytes) -> None:
+        """Trust no book that a refused frame may have been about; without a number the next one does not show it."""
+        for symbol in frames.books_in(payload, self._copies.keys() | self._depths.keys()):
+            copy = self._copies.get(symbol) or self._begin_copy(symbol)
+            if copy is not None and copy.lose(NO_TIME, recv_ns):
+                self._unread.add(copy.key)
+
+    def _renewal(self) -> Resubscribe:
+        """Return which books are to be asked for anew because of frames that were refused, once."""
+        keys = tuple(sorted(self._unread))
+        self._unread.clear()
+        return Resubscribe(keys, "a message of the book cannot be read")
+
+    def _offer_behind(self, recv_ns: int) -> None:
+        """Publish books that waited behind another connection's if that one has ended."""
+        self._offered_ns = recv_ns
+        for copy in list(self._behind):
+            if copy.behind:
+                copy.offer(recv_ns)
+            if not copy.behind:
+                self._behind.discard(copy)
 
     def _dispatch(self, recv_ns: int, payload: bytes) -> Control | None:
         """Handle what is no data, or data that begins unusually."""
@@ -72,8 +110,7 @@ class ConnectionReader:
         elif envelope.method == "pong":
             return None
         elif envelope.rate_error is not None or envelope.error is not None:
-            said = envelope.rate_error or envelope.error or ""
-            return Refused(request_of(envelope.req_id)[0], None, said[:200])
+            return error_of(envelope)
         else:
             self._markets.ignore("other frames")
         return None
@@ -92,6 +129,7 @@ class ConnectionReader:
         """Note how deep a book is, or that it has ended: what comes next must begin with a snapshot."""
         copy = self._copies.get(symbol)
         if not subscribed:
+            self._depths.pop(symbol, None)
             if copy is not None:
                 copy.end()
         elif depth is not None and len(self._depths) < MOST_SYMBOLS:
@@ -137,23 +175,26 @@ class ConnectionReader:
                 checked_symbol(event.symbol)
         wrong: list[StreamKey] = []
         for event in events:
-            copy = copies.get(event.symbol) or self._begin_copy(event.symbol, recv_ns)
-            if copy is not None:
-                self._markets.heard[copy.key] = recv_ns
-                if copy.take(event, recv_ns):
-                    wrong.append(copy.key)
+            copy = copies.get(event.symbol) or self._begin_copy(event.symbol)
+            if copy is None:
+                self._markets.heard[StreamKey(Channel.BOOK, event.symbol)] = recv_ns
+                continue
+            self._markets.heard[copy.key] = recv_ns
+            if copy.take(event, recv_ns):
+                wrong.append(copy.key)
+            if copy.behind:
+                self._behind.add(copy)
         if not wrong:
             return None
         return Resubscribe(tuple(wrong), "the book has not the checksum that the venue sends")
 
-    def _begin_copy(self, symbol: str, recv_ns: int) -> BookCopy | None:
+    def _begin_copy(self, symbol: str) -> BookCopy | None:
         """Return what takes a book's messages from now on, or None where there is no room for the instrument."""
-        key = StreamKey(Channel.BOOK, symbol)
-        self._markets.heard[key] = recv_ns
         market = self._markets.market(symbol)
         if market is None:
             return None
-        copy = self._copies[symbol] = BookCopy(market.book, key, self._depths.get(symbol))
+        key = StreamKey(Channel.BOOK, symbol)
+        copy = self._copies[symbol] = BookCopy(market.book, key, self._depths.get(symbol), self._life)
         return copy
 
     def _on_ticker(self, recv_ns: int, payload: bytes) -> None:
@@ -167,7 +208,7 @@ class ConnectionReader:
                 self._markets.heard[StreamKey(channel, symbol)] = recv_ns
             market = self._markets.market(symbol)
             if market is not None:
-                market.ticker(ticker, ts_event, recv_ns)
+                market.ticker(ticker, ts_event, recv_ns, self._life)
 
     def _on_candles(self, recv_ns: int, payload: bytes) -> None:
         candles = frames.CANDLES.decode(payload).data

@@ -6,12 +6,14 @@ channel; so the channel that is asked for goes along in the number.
 
 from typing import Final
 
-from tickfloor.feeds.venue import Acked, Channel, Refused, StreamKey
+from tickfloor.feeds.venue import Acked, Channel, Refused, StreamKey, TooManyMessages
 from tickfloor.feeds.venues.kraken.frames import Envelope, Result
 
 _CHANNELS: Final = tuple(Channel)
 _BITS: Final = 3
 
+RATE: Final = "msg rate"
+"""Part of what the venue says when it had too many messages."""
 _OURS: Final = {
     "trade": (Channel.TRADES,),
     "book": (Channel.BOOK,),
@@ -48,14 +50,24 @@ def channels_of(result: Result, number: int | None) -> tuple[Channel, ...]:
     return ours
 
 
-def answer_of(envelope: Envelope) -> Acked | Refused:
+def answer_of(envelope: Envelope) -> Acked | Refused | TooManyMessages:
     """Return what the answer to a subscribe or unsubscribe message says."""
     request_id, _ = request_of(envelope.req_id)
     said = envelope.error or "refused without a reason"
     # It is there when a request was repeated because its answer was lost.
     if envelope.success or "already subscribed" in said.lower():
         return Acked(request_id, _keys_of(envelope, said))
+    if RATE in said.lower():
+        return TooManyMessages()
     return Refused(request_id, _keys_of(envelope, said), said[:200])
+
+
+def error_of(envelope: Envelope) -> Refused | TooManyMessages:
+    """Return what an error says that is no answer to a subscribe or unsubscribe message."""
+    said = envelope.rate_error or envelope.error or ""
+    if RATE in said.lower():
+        return TooManyMessages()
+    return Refused(request_of(envelope.req_id)[0], None, said[:200])
 
 
 def _keys_of(envelope: Envelope, said: str) -> tuple[StreamKey, ...] | None:
