@@ -38,6 +38,12 @@ class VenueClock:
         if ahead > self.newest_ahead_ns:
             self.newest_ahead_ns = ahead
 
+    def begin_anew(self, recv_ns: int, ahead_ns: int) -> None:
+        """Forget every pair: the venue's clock has been set, and is so far ahead, ns."""
+        self._older_ahead_ns = _NEVER
+        self.newest_ahead_ns = ahead_ns
+        self._window_end_ns = recv_ns + WINDOW_NS
+
     @property
     def ahead_ns(self) -> int | None:
         """How far the venue's clock is ahead of ours, ns, as far as seen; None before the first pair."""

@@ -6,6 +6,7 @@ from tests.feeds.feed import Feed
 from tests.feeds.frames import START_MS, agg_trade, book_ticker, trade
 from tests.feeds.venues import kraken_feed
 from tickfloor.board.row import Field
+from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Kind, Quality
 from tickfloor.feeds.errors import FrameError
 
@@ -57,6 +58,31 @@ def test_the_last_price_follows_when_a_clock_that_was_half_an_hour_ahead_is_set_
         number += 1
     writer = feed.publisher.known("BTCUSDT")
     assert writer.row[Field.LAST] == 50.0 or writer.quality is not Quality.LIVE
+
+
+def test_a_clock_that_was_a_minute_and_a_half_ahead_is_followed_back_and_the_time_until_then_is_a_gap():
+    feed = Feed()
+    number, ahead_ms = 1, 90_000
+    for ms in range(0, 20_000, 100):
+        skew = ahead_ms if 5_000 <= ms < 10_000 else 0
+        number += not refused(feed, ms, number, START_MS + ms + skew)
+    writer = feed.publisher.known("BTCUSDT")
+    assert writer.quality is Quality.GAP
+    for ms in range(20_000, 300_000, 100):
+        feed.publisher.tick((START_MS + ms) * MS)
+        number += not refused(feed, ms, number, START_MS + ms)
+        if ms == 130_000:
+            late, records = writer.late_trades, feed.tape.sequence
+    assert writer.quality is Quality.LIVE
+    assert writer.late_trades == late
+    closed = [
+        record
+        for record in feed.tape.records[records:]
+        if record.kind == Kind.BAR_CLOSE and record.code == Interval.M1
+    ]
+    # The right bars close when the venue's clock says so, and none before.
+    assert [record.ts_event // MS for record in closed] == [START_MS + ms for ms in (180_000, 240_000)]
+    assert all(record.ts_init >= record.ts_event for record in closed)
 
 
 def test_a_time_that_no_record_can_hold_is_refused_however_often_it_comes():

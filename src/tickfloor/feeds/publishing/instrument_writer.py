@@ -61,6 +61,9 @@ class Venue(Protocol):
     def advance(self, ts_event: int, ts_init: int) -> None:
         """Move the venue minute on."""
 
+    def late(self, ts_event: int, ts_init: int) -> None:
+        """Take in the times of a trade whose minute has closed."""
+
     def observe(self, ts_event: int, ts_init: int) -> None:
         """Take in a pair of times that shows the venue further ahead."""
 
@@ -315,6 +318,11 @@ class InstrumentWriter:
         if overtaken and minute is not None and ts_event // 1_000_000 == close_ms:
             minute[CLOSE] = close
 
+    def clock_gap(self, on: bool, ts_init: int) -> None:
+        """Say that trades come late because the venue's clock was ahead, or no longer."""
+        self._trust.clock_gap = on
+        self._requalify(self._publisher.venue_ns or ts_init, ts_init, 0)
+
     def without_gap(self, ts_init: int) -> None:
         """Say that no trade is missing before the newest one any more."""
         self._trust.trade_gap = False
@@ -466,6 +474,7 @@ class InstrumentWriter:
         """Publish a trade of a minute that has closed, and the closed bars that it changes."""
         publisher = self._publisher
         self._check_late(ts_event)
+        publisher.late(ts_event, ts_init)
         if self._unsettled or trade_id != self.expected_id:
             self._settle_trade(ts_event, ts_init, trade_id, price, qty)
         self.expected_id = trade_id + 1

@@ -15,6 +15,7 @@ from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.intervals import Interval
 from tickfloor.contracts.records import Kind
 from tickfloor.feeds.errors import FrameError
+from tickfloor.feeds.publishing.clock_return import ClockReturn
 from tickfloor.feeds.publishing.instrument_writer import InstrumentWriter
 from tickfloor.feeds.publishing.ports import Assign, BarObserver, BoardPort, TapePort
 from tickfloor.market.bars import FormingBars
@@ -52,6 +53,8 @@ class MarketPublisher:
 
     __slots__ = (
         "_assign",
+        "_clock_gap",
+        "_clock_return",
         "_doubted_after_ns",
         "_doubted_at_ns",
         "_doubted_ns",
@@ -102,6 +105,8 @@ class MarketPublisher:
         self.venue_ns = 0
         self.tick_due_ns = NEVER_NS
         self.forming_end_ns = NEVER_NS
+        self._clock_return = ClockReturn()
+        self._clock_gap = False
         self._doubted_ns = 0
         self._doubted_at_ns = 0
         self._doubted_since_ns = 0
@@ -204,6 +209,21 @@ class MarketPublisher:
         self.check_time(ts_event, ts_init)
         self.clock.observe(ts_init, ts_event)
         self._close_until(ts_event, ts_init)
+        if self._clock_gap:
+            self._set_clock_gap(False, ts_init)
+
+    def late(self, ts_event: int, ts_init: int) -> None:
+        """Take in the times of a trade whose minute has closed: perhaps that was closed by a clock that was ahead."""
+        ahead_ns = self._clock_return.shown_by(ts_event, ts_init, self.venue_ns)
+        if ahead_ns is not None:
+            self.clock.begin_anew(ts_init, ahead_ns)
+            self._set_due()
+            self._set_clock_gap(True, ts_init)
+
+    def _set_clock_gap(self, on: bool, ts_init: int) -> None:
+        self._clock_gap = on
+        for writer in self._writers_by_id:
+            writer.clock_gap(on, ts_init)
 
     def observe(self, ts_event: int, ts_init: int) -> None:
         """Take in a pair of times that shows the venue further ahead than before."""
