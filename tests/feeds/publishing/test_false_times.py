@@ -76,9 +76,7 @@ def test_a_clock_that_was_a_minute_and_a_half_ahead_is_followed_back_and_the_tim
     assert writer.quality is Quality.LIVE
     assert writer.late_trades == late
     closed = [
-        record
-        for record in feed.tape.records[records:]
-        if record.kind == Kind.BAR_CLOSE and record.code == Interval.M1
+        record for record in feed.tape.records[records:] if record.kind == Kind.BAR_CLOSE and record.code == Interval.M1
     ]
     # The right bars close when the venue's clock says so, and none before.
     assert [record.ts_event // MS for record in closed] == [START_MS + ms for ms in (180_000, 240_000)]
