@@ -30,7 +30,6 @@ from tickfloor.floor import Floor, FloorPlan
 from tickfloor.kinds import FEED, FEED_KIND
 from tickfloor.simulator.binance.session import BinanceSession
 from tickfloor.simulator.simulator import Simulator
-from tickfloor.simulator.tampers import FalseChecksum
 
 T = TypeVar("T")
 
@@ -109,8 +108,7 @@ class ExchangeFloor:
             stream.name
             for face in self.simulator.faces_of(self.venue)
             for stream in face.streams
-            # A venue without checksums never comes to the end of wrong ones.
-            if stream.heard and not all(isinstance(each, FalseChecksum) for each in stream._tampers)
+            if stream.heard and stream._tampers
         ]
         for connection in self.simulator.server.connections.values():
             if connection.muted:

@@ -62,7 +62,6 @@ class Troubles:
             "duplicate": lambda: self._stream() | {"frames": rng.randrange(1, 60)},
             "reorder": lambda: self._stream() | {"frames": rng.randrange(2, 20)},
             "malformed": lambda: self._stream() | {"frames": rng.randrange(1, 5), "instead": rng.random() < 0.5},
-            "wrong_checksum": lambda: self._stream() | {"frames": rng.randrange(1, 5)},
             "slow_snapshot": lambda: {"delay": self._between(0.2, 2.0), "seconds": self._between(1.0, 4.0)},
             "too_many": lambda: {"seconds": self._between(0.5, 2.0), "retry_after": rng.randrange(1, 3)},
             "banned": lambda: {"seconds": self._between(0.5, 2.0), "retry_after": rng.randrange(1, 3)},

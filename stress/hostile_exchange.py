@@ -44,7 +44,7 @@ OUTCOMES = (
     Outcome("failed", Verdict.FORBIDDEN, "the floor could not go on"),
 )
 
-SINGLY = (*sorted(HOSTILITIES), *AT_HOME)
+SINGLY = (*sorted(HOSTILITIES.keys() - {"wrong_checksum"}), *AT_HOME)
 TO_THOSE_WHO_COME = ("banned", "refuse", "silent_ack", "slow_snapshot", "too_many")
 VENUES = ("binance", "binance-usdm")
 RECOVERY_SECONDS = 60.0

@@ -63,7 +63,7 @@ NOISE_DESCRIPTORS = 3
 _REST_SECONDS = 10.0
 _CHECKPOINTS = 12
 _CALM_SECONDS = 1.0
-_TROUBLES = (*sorted(set(HOSTILITIES) - {"clock_skew"}), KILL_TRADER, RECONNECT)
+_TROUBLES = (*sorted(set(HOSTILITIES) - {"clock_skew", "wrong_checksum"}), KILL_TRADER, RECONNECT)
 """Clocks are accelerated here; to set them as well would say nothing more."""
 
 

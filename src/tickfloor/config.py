@@ -2,10 +2,11 @@
 
 import os
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
 
 import msgspec
 
@@ -15,6 +16,7 @@ from tickfloor.contracts.settings import CCXT, VENUES, VenueSettings, is_venue
 _PREFIX = "TICKFLOOR_"
 _OTHERS = {"TICKFLOOR_CONFIG", "TICKFLOOR_DATA", "TICKFLOOR_FENCES"}
 """Variables that are not settings: the settings file, the tests' data, the kind of memory fences."""
+_STREAMS: tuple[str, ...] = get_args(get_args(get_type_hints(VenueSettings)["streams"])[0])
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -116,7 +118,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 ("proxy", venue.proxy, ("http://", "https://")),
             ):
                 if url and not url.startswith(schemes):
-                    raise ValueError(f"{venue.venue}: {setting} must begin with {' or '.join(schemes)}, not {url!r}")
+                    # Not the whole: there may be a password in it.
+                    raise ValueError(
+                        f"{venue.venue}: {setting} must begin with {' or '.join(schemes)}, not {url.partition('://')[0]!r}"
+                    )
+            if bool(venue.stream_url) is not bool(venue.rest_url):
+                given, lacking = ("stream_url", "rest_url") if venue.stream_url else ("rest_url", "stream_url")
+                raise ValueError(
+                    f"{venue.venue}: {given} stands without {lacking}, which would be the real exchange's; "
+                    "set both, or neither"
+                )
             if not venue.symbols:
                 raise ValueError(f"{venue.venue} has no symbols; leave the setting out for all of them")
             if not venue.streams:
@@ -125,8 +136,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ValueError(f"{venue.venue}: top must not be below 0, not {venue.top}")
             if not 0.01 <= venue.patience <= 100:
                 raise ValueError(f"{venue.venue}: patience must be from 0.01 to 100, not {venue.patience:g}")
-        if len({venue.venue for venue in self.venues}) < len(self.venues):
-            raise ValueError("a venue stands twice; put its symbols into one [[venues]]")
+        twice = [name for name, times in Counter(venue.venue for venue in self.venues).items() if times > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} stands twice; put its symbols into one [[venues]]")
         if self.tape_records & (self.tape_records - 1):
             raise ValueError(f"tape_records must be a power of two, not {self.tape_records:,}")
         if self.begins and not 0 < _ns_of(self.begins) < 1 << 62:
@@ -158,12 +170,15 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
             values.update(tomllib.loads(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path}: is no text file: {error}") from error
+        except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path}: {error}") from error
     names = set(Config.__struct_fields__)
     unknown = next((name for name in values if name not in names), None)
     if unknown is not None:
         raise ConfigError(f"{path}: unknown setting {unknown!r}; there are {', '.join(sorted(names))}")
+    _check_venue_tables(path, values.get("venues"))
     strangers = sorted(name for name in environment if name.startswith(_PREFIX) and name not in _OTHERS)
     for stranger in strangers:
         if stranger.removeprefix(_PREFIX).lower() not in names:
@@ -197,6 +212,28 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
             "no worker could answer in time"
         )
     return config
+
+
+def _check_venue_tables(path: Path | None, tables: object) -> None:
+    """Check the names in every ``[[venues]]``, which the conversion refuses without saying which ones there are.
+
+    Raises:
+        ConfigError: a setting or a stream does not exist, or stands in the wrong place.
+    """
+    settings = VenueSettings.__struct_fields__
+    for table in tables if isinstance(tables, list) else ():
+        if not isinstance(table, dict):
+            continue
+        where = f"{path}: venues: {table.get('venue', 'a venue')}"
+        for name in table:
+            if name in Config.__struct_fields__:
+                raise ConfigError(f"{where}: {name} is no setting of a venue; put it above the first [[venues]]")
+            if name not in settings:
+                raise ConfigError(f"{where}: unknown setting {name!r}; there are {', '.join(settings)}")
+        streams = table.get("streams")
+        for stream in streams if isinstance(streams, list) else ():
+            if stream not in _STREAMS:
+                raise ConfigError(f"{where}: there is no stream {stream!r}; there are {', '.join(_STREAMS)}")
 
 
 def _ns_of(text: str) -> int:

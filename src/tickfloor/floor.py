@@ -13,7 +13,16 @@ import msgspec
 from tickfloor import policies
 from tickfloor.board.board_layout import BoardLayout
 from tickfloor.config import Config
-from tickfloor.contracts.commands import Begin, BeginEpoch, EpochBegun, QuerySignals, SignalsFound, StopFeed
+from tickfloor.contracts.commands import (
+    Begin,
+    BeginEpoch,
+    EpochBegun,
+    FeedReported,
+    QuerySignals,
+    ReportFeed,
+    SignalsFound,
+    StopFeed,
+)
 from tickfloor.contracts.errors import TickfloorError, WorkerError
 from tickfloor.contracts.events import (
     AssignInstrument,
@@ -29,6 +38,7 @@ from tickfloor.contracts.events import (
     WorkerFailed,
     WorkerStatus,
 )
+from tickfloor.contracts.feeds import VenueReport
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.messages import FromWorker
 from tickfloor.contracts.settings import (
@@ -89,6 +99,7 @@ T = TypeVar("T")
 
 _STATUS_SECONDS = 0.25
 _PAGE = 1000
+_REPORT_SECONDS = 2.0
 
 
 class ShutdownTimeoutError(TickfloorError):
@@ -362,6 +373,20 @@ class Floor:
         if not self.finished.done():
             await self.unless_failed(asyncio.ensure_future(self.supervisor.ask(FEED, StopFeed())))
         return await self.unless_failed(asyncio.ensure_future(asyncio.shield(self.finished)))
+
+    async def venues(self) -> tuple[VenueReport, ...]:
+        """Return how a live feed stands; nothing where it replays, has ended, or does not answer soon."""
+        process = self._one("feed")
+        if process is None or self.finished.done() or not isinstance(self._plan.source, LiveSource):
+            return ()
+        try:
+            reported = await process.command(ReportFeed(), seconds=_REPORT_SECONDS)
+        except WorkerError as error:
+            # It is for a summary, which no end may fail for.
+            self.log.warning("the feed does not say how it stands", reason=str(error))
+            return ()
+        assert isinstance(reported, FeedReported)
+        return reported.venues
 
     async def stored_signals(self) -> list[Signal]:
         """Return every signal of this run from the database, in order of tape sequence, trader, instrument."""

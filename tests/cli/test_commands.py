@@ -207,10 +207,15 @@ def test_the_demo_without_a_terminal_prints_plain_lines_and_a_summary(tmp_path):
     lines = finished.out.splitlines()
     assert any("instruments 20" in line for line in lines)
     assert any(line.startswith("signal ") for line in lines)
-    assert [line.split()[0] for line in lines[-5:]] == ["ran", "market", "signals", "latency", "lost"]
+    assert [line.split()[0] for line in lines[-6:]] == ["ran", "market", "quality", "signals", "latency", "lost"]
     assert lines[-1].split() == ["lost", "0"]
+    assert "quality      binance: 20 live; 0 trades missing, 0 repaired" in lines
     assert f"signals      {stored(tmp_path / 'demo.db'):,} stored in demo.db" in lines
     assert "\x1b" not in finished.out
+
+
+def test_the_demo_s_help_names_its_own_database(tmp_path):
+    assert "tickfloor-demo.db" in tickfloor(tmp_path, "demo", "--help").out
 
 
 def test_the_demo_goes_on_when_nobody_reads_it_any_more_and_keeps_its_signals_apart(tmp_path):

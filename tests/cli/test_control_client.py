@@ -51,7 +51,7 @@ COMMANDS = [
 def test_without_a_floor_every_command_says_how_to_start_one(tmp_path, words):
     finished = tickfloor(tmp_path, *words)
     assert (finished.code, finished.out) == (3, "")
-    assert finished.err == "tickfloor: no floor is running; start one with tickfloor demo\n"
+    assert finished.err == "tickfloor: no floor is running; start one with tickfloor demo, or tickfloor run\n"
 
 
 def test_the_only_floor_is_found_and_one_can_be_named(tmp_path):

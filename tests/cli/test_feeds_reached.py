@@ -47,8 +47,9 @@ def test_a_proxy_is_said(capsys, monkeypatch):
     assert said(capsys, VenueSettings(venue="kraken")) == [through]
 
 
-def test_a_socks_proxy_ends_the_command_before_anything_starts(capsys):
+def test_a_socks_proxy_ends_the_command_before_anything_starts(capsys, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://mine:1080")
     with pytest.raises(typer.Exit) as ended:
-        say_where(Config(venues=(VenueSettings(venue="kraken", proxy="socks5://mine:1080"),)))
+        say_where(Config(venues=(VenueSettings(venue="kraken"),)))
     assert ended.value.exit_code == ExitCode.INVALID
     assert "use an HTTP one" in capsys.readouterr().err

@@ -48,6 +48,17 @@ def test_it_says_in_one_line_where_it_is_and_ends_with_a_summary():
     assert errors == "0 frames sent over 0 connections\n"
 
 
+def test_it_says_when_trouble_begins():
+    with start() as process:
+        urls = json.loads(process.stdout.readline())
+        asked = urllib.request.Request(urls["rest_url"] + "/simulator/hostility", data=b'{"do": "cut"}', method="POST")
+        with urllib.request.urlopen(asked) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert "trouble: cut: 0 connections\n" in errors
+
+
 def test_it_ends_by_itself_after_the_asked_time_and_says_its_addresses_in_words():
     with start(seconds=0.01, as_json=False) as process:
         out, errors = process.communicate()
@@ -103,7 +114,7 @@ def test_a_capture_is_served():
 
 
 def test_ctrl_c_ends_the_reading_of_a_capture(monkeypatch):
-    def interrupted(settings, progress):
+    def interrupted(settings, progress, trouble):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(simulate, "Simulator", interrupted)

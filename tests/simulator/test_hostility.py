@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.simulator.client import Client, exchange, get, listening, post, run
 from tickfloor.simulator.errors import HostilityError
 from tickfloor.simulator.registry import HOSTILITIES
+from tickfloor.simulator.settings import SimulatorSettings, Step
+from tickfloor.simulator.simulator import Simulator
 from tickfloor.simulator.stream import Stream, Streams
 from tickfloor.simulator.tampers import Backwards, Break, FalseChecksum, LeaveOut, Twice
 
@@ -291,6 +293,7 @@ def test_an_unknown_hostility_or_parameter_is_refused_naming_the_known_ones():
                 ({"do": "gap", "frames": -1}, ("frames",)),
                 ({"do": "gap", "venue": "nowhere"}, ("binance", "binance-usdm")),
                 ({"do": "sequence_reset", "symbol": "NOSUCH"}, ("NOSUCH",)),
+                ({"do": "sequence_reset"}, ("symbol: none (must be given)", "trades: false", "drop: true")),
                 ({"do": "drop", "connection": 77}, ("77",)),
             ):
                 status, answer = await post(http, simulator.rest_url + "/simulator/hostility", asked)
@@ -299,6 +302,111 @@ def test_an_unknown_hostility_or_parameter_is_refused_naming_the_known_ones():
                 parameters = {name: value for name, value in asked.items() if name != "do"}
                 with pytest.raises(HostilityError):
                     simulator.do(asked["do"], **parameters)
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    ("stream", "venue", "there_are"),
+    [
+        ("BTCUSDT@trade", "binance", "there are btcusdt@trade, "),
+        ("btcusdt@trade", "binance-usdm", "there are btcusdt@aggTrade, "),
+        ("btcusdt@depth7*", "*", "btcusdt@depth"),
+        ("trade:BTC/USD", "*", "no stream of binance or binance-usdm is called 'trade:BTC/USD'"),
+        ("!ticker@arr", "binance", "!miniTicker@arr"),
+    ],
+)
+def test_a_name_that_no_stream_can_have_is_refused_with_those_that_there_are(stream, venue, there_are):
+    async def scene():
+        async with listening(TRADES) as (simulator, client):
+            asked = {"do": "gap", "stream": stream, "venue": venue}
+            status, answer = await post(client.http, simulator.rest_url + "/simulator/hostility", asked)
+            assert status == 400
+            assert there_are in answer["error"]
+            assert " more" in answer["error"]
+            assert simulator.state()["hostility"] == []
+
+    run(scene)
+
+
+@pytest.mark.parametrize("venue", ["binance", "binance-usdm"])
+def test_every_stream_that_brings_frames_can_be_named_and_no_other(venue):
+    async def scene():
+        async with exchange(venues=(venue,), instruments=2) as (simulator, _):
+            (face,) = simulator.faces_of(venue)
+            names = set(face.stream_names())
+            # These names come from the venue's documents, and not from the simulator.
+            kinds = ["trade", "aggTrade", "bookTicker", "ticker", "miniTicker", "kline_1m", "kline_1d", "kline_1s"]
+            kinds += [f"depth{levels}{speed}" for levels in ("", 5, 10, 20, 7) for speed in ("", "@100ms", "@5ms")]
+            asked = [f"{symbol}@{kind}" for symbol in ("btcusdt", "BTCUSDT", "nosuch") for kind in kinds]
+            asked += ["!miniTicker@arr", "!ticker@arr", "!bookTicker", "!other"]
+            for name in names.union(asked):
+                assert (face.subscribe(name, face.rules.route_of(name)) is not None) == (name in names), name
+
+    run(scene)
+
+
+def test_what_waits_for_a_stream_says_so_and_hurts_the_first_of_that_name():
+    async def scene():
+        async with listening(TRADES) as (simulator, client):
+            kline = "btcusdt@kline_1m"
+            waits = "gap: no stream of that name yet; waits for one"
+            assert simulator.do("gap", stream=kline, venue="binance", frames=10_000) == waits
+            await client.subscribe(kline, "btcusdt@miniTicker")
+            simulator.step(5)
+            await client.catch_up()
+            assert set(client.frames()) == {"btcusdt@trade", "btcusdt@miniTicker"}
+
+    run(scene)
+
+
+def test_the_answer_counts_the_streams_that_somebody_listens_to():
+    async def scene():
+        async with listening(TRADES) as (simulator, _):
+            assert simulator.do("gap", stream="btcusdt@trade") == "gap: 1 stream"
+            assert simulator.do("gap", stream="*@trade") == "gap: 1 stream, and others when they are asked for"
+            assert simulator.do("gap", stream="ethusdt@trade") == "gap: no stream of that name yet; waits for one"
+
+    run(scene)
+
+
+def test_a_wrong_checksum_is_refused_where_no_frame_has_one():
+    async def scene():
+        async with exchange() as (simulator, _):
+            with pytest.raises(
+                HostilityError, match="binance and binance-usdm have no checksums; those of kraken have"
+            ):
+                simulator.do("wrong_checksum")
+
+    run(scene)
+
+
+def test_whoever_runs_the_exchange_is_told_of_trouble_when_it_begins():
+    told = []
+
+    async def scene():
+        steps = (Step(do="refuse", parameters={"seconds": 0.5}, at=2.0),)
+        chosen = SimulatorSettings(instruments=1, paused=True, scenario=steps)
+        async with Simulator(chosen, trouble=told.append) as simulator:
+            simulator.step(1)
+            assert told == []
+            simulator.step(2)
+            simulator.do("cut")
+
+    run(scene)
+    assert told == ["connections are refused for 0.5 s", "cut: 0 connections"]
+
+
+def test_questions_that_would_be_ignored_are_refused_with_those_that_there_are():
+    async def scene():
+        async with exchange() as (simulator, http):
+            own = simulator.rest_url + "/simulator/"
+            assert await get(http, own + "ledger?venu=binance") == (
+                400, {"error": "/simulator/ledger does not know ?venu=; it takes ?venue=, ?symbol="},
+            )  # fmt: skip
+            for status, _ in [await get(http, own + "state?x=1"), await post(http, own + "pause?for=3")]:
+                assert status == 400
+            assert (await get(http, simulator.rest_url + "/api/v3/time?x=1"))[0] == 200
 
     run(scene)
 
@@ -381,7 +489,7 @@ def test_a_false_checksum_differs_and_frames_without_one_do_not_count():
 
 def test_a_hostility_waits_for_the_first_stream_of_its_name():
     streams, sink = Streams(), Sink()
-    assert streams.tamper("a@*", lambda: LeaveOut(1)) == 0
+    assert streams.tamper(lambda name: name.startswith("a@"), lambda: LeaveOut(1)) == []
     for name in ("b@trade", "a@trade", "a@ticker"):
         stream = streams.open(name)
         stream.add(sink, wrapped=False)

@@ -464,3 +464,22 @@ def test_whatever_is_sent_is_answered_with_json(messages):
         assert len(line.sent) > before
     for sent in line.sent:
         assert {"success", "method"} & json.loads(sent).keys()
+
+
+def test_wrong_checksums_hurt_the_books_alone_and_other_streams_are_refused():
+    async def scene():
+        async with connected(BOOK) as (simulator, client):
+            await client.subscribe("book", "BTC/USD")
+            assert simulator.do("wrong_checksum") == "wrong_checksum: 1 stream"
+            for stream in ("trade:BTC/USD", "book:ETH/USD"):
+                with pytest.raises(HostilityError, match=f"no stream of kraken is called '{stream}'; there are book:"):
+                    simulator.do("wrong_checksum", stream=stream)
+            simulator.resume()
+            await simulator.wait()
+            await client.catch_up()
+            whole = recorded(BOOK)
+            assert [text != other for text, other in zip(client.texts, whole, strict=True)] == [True] + [False] * (
+                len(whole) - 1
+            )
+
+    run(scene)

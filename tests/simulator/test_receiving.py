@@ -11,11 +11,13 @@ from tests.feeds.recorded import capture_path, truth
 from tests.floor.commands import Command, tickfloor
 from tests.simulator.test_command import start
 from tests.waiting import until
-from tickfloor.cli.simulate_settings import settings_text
+from tickfloor.cli.simulate_settings import _READERS, settings_text
 from tickfloor.config import load
 from tickfloor.feeds.recording.capture import Capture
+from tickfloor.simulator.errors import SimulatorError
 from tickfloor.simulator.settings import SimulatorSettings
 from tickfloor.simulator.simulator import Simulator
+from tickfloor.simulator.venues import RECORDED
 
 
 @contextmanager
@@ -129,6 +131,27 @@ def test_a_venue_of_which_a_floor_can_use_nothing_is_not_named(tmp_path, streams
             return settings_text(simulator)
 
     assert "[[venues]]" not in asyncio.run(text())
+
+
+def test_it_is_known_how_every_venue_that_can_be_served_names_its_streams():
+    assert _READERS.keys() == RECORDED.keys()
+
+
+def test_a_venue_of_which_that_is_not_known_is_refused_by_name():
+    class Elsewhere:
+        begins_ns = 10**18
+
+        def venues(self):
+            return ["bitstamp"]
+
+        def urls(self, venue):
+            return "ws://127.0.0.1:1", "http://127.0.0.1:2"
+
+        def recorded(self):
+            return {"bitstamp": ["trades:BTC"]}
+
+    with pytest.raises(SimulatorError, match="how 'bitstamp' names its streams; known are binance, "):
+        settings_text(Elsewhere())
 
 
 def test_of_a_seeded_market_the_settings_are_the_addresses_alone(tmp_path):

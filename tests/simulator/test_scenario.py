@@ -37,6 +37,8 @@ def test_a_scenario_is_read_as_written(tmp_path):
         ('[[step]]\ndo = "drop"\nat = -1', "at must be"),
         ('[[step]]\ndo = "drop"\nat = nan', "at must be"),
         ('[[step]]\ndo = "drop"\nframe = 1.5', "frame must be"),
+        ('[[step]]\ndo = "drop"\nat = true', "at must be seconds from 0, not true"),
+        ('[[step]]\ndo = "drop"\nframe = false', "frame must be a whole number from 0, not false"),
     ],
 )
 def test_what_is_no_scenario_is_refused_with_the_reason(tmp_path, text, reason):
@@ -52,6 +54,21 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 def test_a_step_that_there_is_not_is_refused_before_anything_begins():
     with pytest.raises(HostilityError, match="kindness"):
         Simulator(SimulatorSettings(scenario=(Step(do="kindness", parameters={}, at=1.0),)))
+
+
+@pytest.mark.parametrize(
+    ("do", "parameters", "reason"),
+    [
+        ("gap", {"stream": "BTCUSDT@trade"}, "btcusdt@trade"),
+        ("gap", {"venue": "kraken"}, "no venue is called 'kraken'"),
+        ("cut", {"venue": "kraken"}, "no venue is called 'kraken'"),
+        ("burst", {"venue": "kraken"}, "no venue is called 'kraken'"),
+        ("wrong_checksum", {}, "no checksums"),
+    ],
+)
+def test_a_step_that_can_never_be_done_to_these_venues_is_refused_before_anything_begins(do, parameters, reason):
+    with pytest.raises(HostilityError, match=reason):
+        Simulator(SimulatorSettings(instruments=1, scenario=(Step(do=do, parameters=parameters, at=1.0),)))
 
 
 def test_steps_begin_at_their_market_time_and_at_their_frame():

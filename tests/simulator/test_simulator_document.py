@@ -1,22 +1,26 @@
 """docs/simulator.md names every hostility with its parameters and every option, and its examples run."""
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 import typer
 
+from tests.feeds.recorded import capture_path
 from tickfloor.cli.app import app
 from tickfloor.simulator.hostility import parameters_of, read_hostility
 from tickfloor.simulator.registry import HOSTILITIES
 from tickfloor.simulator.scenario import read_scenario
+from tickfloor.simulator.settings import SimulatorSettings
+from tickfloor.simulator.simulator import Simulator
 from tickfloor.simulator.venues import SEEDED
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/simulator.md").read_text()
 
 
 def section(heading):
-    return DOCUMENT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return re.split(r"\n##+ ", DOCUMENT.split(f"# {heading}\n")[1])[0]
 
 
 TROUBLE = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", section("Trouble"), re.MULTILINE))
@@ -50,6 +54,25 @@ def test_every_option_of_the_command_is_described():
 def test_every_seeded_venue_is_described():
     described = re.findall(r"^\| `([a-z-]+)` \| ", section("What it speaks"), re.MULTILINE)
     assert sorted(described) == sorted(SEEDED)
+
+
+@pytest.mark.parametrize(
+    ("row", "venue", "captures"),
+    [
+        ("binance", "binance", ()),
+        ("kraken", "kraken", ("kraken_v2derived_10sym_20210417", "kraken_v2_book_btcusd_20230730_first250")),
+        ("coinbase", "coinbase", ("coinbase_advanced_2sym_20260809_first12s",)),
+    ],
+)
+def test_the_names_of_streams_are_those_that_a_venue_has(row, venue, captures):
+    (line,) = re.findall(rf"^\| `{row}`.*\| (.+) \|$", section("Names of streams"), re.MULTILINE)
+    patterns = re.findall(r"`([^`]+)`", line)
+    assert len(patterns) > 2
+    chosen = SimulatorSettings(captures=tuple(str(capture_path(name)) for name in captures), paused=True)
+    (face,) = Simulator(chosen).faces_of(venue)
+    # The captures hold other symbols, and no bars.
+    kept = [re.sub(":.*", ":*", pattern) for pattern in patterns if not pattern.startswith(("ohlc:", "candles:"))]
+    assert [pattern for pattern in kept if not any(fnmatchcase(name, pattern) for name in face.stream_names())] == []
 
 
 def test_the_scenario_can_be_read(tmp_path):

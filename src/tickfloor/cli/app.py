@@ -10,6 +10,7 @@ from tickfloor.cli.commands import config, debug, emergency, feeds, record, rule
 from tickfloor.cli.options import (
     ConfigOption,
     DatabaseOption,
+    DemoDatabaseOption,
     JsonOption,
     RulesOption,
 )
@@ -139,7 +140,7 @@ def demo(
     rate: Annotated[int, typer.Option(min=1, help="Orders and quotes a second, all instruments together.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same market.")] = 7,
     workers: Annotated[int | None, typer.Option(min=1, max=16, help="Trader workers.", show_default=False)] = None,
-    database: DatabaseOption = None,
+    database: DemoDatabaseOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Run the floor on a simulated market and show it live."""

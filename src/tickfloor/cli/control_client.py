@@ -186,7 +186,7 @@ def _choose(choice: str | None) -> Path:
             fail(f"no floor runs as process {choice}; there are:{listed or ' none'}", ExitCode.NOT_FOUND)
         return found[0]
     if not floors:
-        fail("no floor is running; start one with tickfloor demo", ExitCode.NOT_FOUND)
+        fail("no floor is running; start one with tickfloor demo, or tickfloor run", ExitCode.NOT_FOUND)
     if len(floors) > 1:
         fail(f"several floors are running; choose one with --floor and its pid or socket:{listed}", ExitCode.USAGE)
     return floors[0][1]

@@ -32,6 +32,12 @@ DatabaseOption = Annotated[
         "--db", help="Database: path of an SQLite file, or a URL.  [default: tickfloor.db]", show_default=False
     ),
 ]
+DemoDatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--db", help="Database: path of an SQLite file, or a URL.  [default: tickfloor-demo.db]", show_default=False
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 RulesOption = Annotated[
     Path | None, typer.Option("--rules", help="Rules file (TOML) with the traders to run.", show_default=False)

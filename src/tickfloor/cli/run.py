@@ -55,6 +55,8 @@ def run_live(
     for line in unknown_symbols(specs, outcome.instruments):
         say(line)
     summarise(outcome, shown)
+    if not outcome.feed.frames:
+        fail("nothing was received from any venue")
     if outcome.lost:
         raise typer.Exit(ExitCode.FAILURE)
     if outcome.interrupted:

@@ -15,6 +15,7 @@ from tickfloor.cli.rules_file import RulesFile
 from tickfloor.config import Config
 from tickfloor.contracts.errors import TickfloorError
 from tickfloor.contracts.events import FeedFinished, FloorStatus
+from tickfloor.contracts.feeds import VenueReport
 from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.signals import Signal
 from tickfloor.floor import Floor, FloorPlan, ShutdownTimeoutError
@@ -35,6 +36,7 @@ class Outcome:
         status: the floor just before its workers were stopped; instruments: what the feed has met.
         lost: records that a trader missed, and signals that are not stored.
         interrupted: somebody pressed Ctrl-C or sent SIGTERM.
+        venues: how the venues of a live feed stood when it was stopped; nothing where it could not say.
     """
 
     feed: FeedFinished
@@ -43,6 +45,7 @@ class Outcome:
     instruments: tuple[Instrument, ...]
     lost: int
     interrupted: bool
+    venues: tuple[VenueReport, ...] = ()
 
 
 def run_floor(config: Config, plan: FloorPlan, rules: RulesFile | None, seconds: float | None = None) -> Outcome:
@@ -95,6 +98,7 @@ async def _run(config: Config, plan: FloorPlan, seconds: float | None) -> Outcom
 
 
 async def _finish(floor: Floor) -> Outcome:
+    venues = await floor.venues()
     feed = await floor.stop_feed()
     await floor.drain(feed.head)
     signals = await floor.stored_signals()
@@ -106,6 +110,7 @@ async def _finish(floor: Floor) -> Outcome:
         instruments=floor.instruments(),
         lost=floor.lost(),
         interrupted=False,
+        venues=venues,
     )
 
 

@@ -50,7 +50,7 @@ def run_simulate(
         )
         # Not in the loop, where Ctrl-C would have to wait until all is read.
         with reading(settings.captures) as progress:
-            simulator = Simulator(settings, progress)
+            simulator = Simulator(settings, progress, trouble=lambda done: say(f"trouble: {done}"))
         interrupted = uvloop.run(_serve(simulator, seconds, as_json=as_json))
     except (SimulatorError, CaptureError) as error:
         fail(str(error), ExitCode.INVALID)

@@ -1,6 +1,6 @@
 """The settings with which a floor receives what is simulated."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,13 +13,18 @@ from tickfloor.feeds.venues.binance.streams import key_of, stream_of
 from tickfloor.feeds.venues.coinbase.connection_reader import CHANNELS as COINBASE_CHANNELS
 from tickfloor.feeds.venues.kraken.frames import Result
 from tickfloor.feeds.venues.kraken.replies import channels_of
+from tickfloor.simulator.errors import SimulatorError
 from tickfloor.simulator.simulator import Simulator
 
 _NS: Final = 1_000_000_000
 
 
 def settings_text(simulator: Simulator) -> str:
-    """Return lines of a settings file: every venue at its address; of captures what they hold, and their time."""
+    """Return lines of a settings file: every venue at its address; of captures what they hold, and their time.
+
+    Raises:
+        SimulatorError: a capture's venue has streams that are not known here.
+    """
     return "\n\n".join(_tables(simulator))
 
 
@@ -47,16 +52,40 @@ def _held(venue: str, names: Collection[str]) -> tuple[list[str], list[str]]:
 
 
 def _keys(venue: str, name: str) -> list[StreamKey]:
-    """Return what a recorded stream is about; nothing, where a floor does not use it."""
-    if venue in BINANCE_VENUES:
-        try:
-            key = key_of(stream_of(name))
-        except FrameError:
-            return []
-        return [] if key is None else [key]
+    """Return what a recorded stream is about; nothing, where a floor does not use it.
+
+    Raises:
+        SimulatorError: it is not known how the venue names its streams.
+    """
+    read = _READERS.get(venue)
+    if read is None:
+        raise SimulatorError(f"it is not known how {venue!r} names its streams; known are {', '.join(_READERS)}")
+    return read(name)
+
+
+def _binance_keys(name: str) -> list[StreamKey]:
+    try:
+        key = key_of(stream_of(name))
+    except FrameError:
+        return []
+    return [] if key is None else [key]
+
+
+def _kraken_keys(name: str) -> list[StreamKey]:
     kind, _, symbol = name.partition(":")
-    channels = channels_of(Result(channel=kind), None) if venue == "kraken" else COINBASE_CHANNELS.get(kind, ())
-    return [StreamKey(channel, symbol) for channel in channels]
+    return [StreamKey(channel, symbol) for channel in channels_of(Result(channel=kind), None)]
+
+
+def _coinbase_keys(name: str) -> list[StreamKey]:
+    kind, _, symbol = name.partition(":")
+    return [StreamKey(channel, symbol) for channel in COINBASE_CHANNELS.get(kind, ())]
+
+
+_READERS: Final[Mapping[str, Callable[[str], list[StreamKey]]]] = {
+    **dict.fromkeys(BINANCE_VENUES, _binance_keys),
+    "kraken": _kraken_keys,
+    "coinbase": _coinbase_keys,
+}
 
 
 def _list(texts: Collection[str]) -> str:

@@ -65,25 +65,42 @@ class RepairReport(msgspec.Struct, frozen=True, kw_only=True):
     held_reason: str
 
 
+class NotLive(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument whose data cannot be trusted now.
+
+    Attributes:
+        mark: ``stale``, ``repairing``, ``gap`` or ``unknown``.
+        reasons: in words, one or more.
+        seconds: for which it has had the first of them; None: not known.
+    """
+
+    symbol: str
+    mark: str
+    reasons: tuple[str, ...]
+    seconds: float | None
+
+
 class VenueReport(msgspec.Struct, frozen=True, kw_only=True):
     """One venue of a live feed.
 
     Attributes:
         instruments: how many, by quality (``live``, ``stale``, ``repairing``, ``gap``, ``unknown``).
+        not_live: the worst of those that are not live, at most twenty.
+        waits_for: what has to come before anything is subscribed to, and why it has not; empty: nothing has.
         missing_trades: known to exist and not received yet.
         repaired_trades: that had been missing, and were fetched or came with a snapshot; since the feed's start.
         skipped_trades: ids that the venue says do not exist.
-        gaps: instruments whose holes could not be filled, with the number of missing trades.
         clock_ahead_ms: how far the venue's clock is ahead of ours; None before the first record.
     """
 
     venue: str
     instruments: dict[str, int]
+    not_live: tuple[NotLive, ...]
+    waits_for: str
     connections: tuple[ConnectionReport, ...]
     repairs: RepairReport
     missing_trades: int
     repaired_trades: int
     skipped_trades: int
-    gaps: dict[str, int]
     clock_ahead_ms: float | None
     left_out: dict[str, int]

@@ -35,8 +35,8 @@ class CapturedFace(ABC):
     def figures(self, symbol: str) -> dict[str, Any]:
         """Return what a ledger says of a symbol, but for its frames."""
 
-    def recorded(self) -> Collection[str]:
-        """Return the names of the streams that there are."""
+    def stream_names(self) -> Collection[str]:
+        """Return the names of the streams that were recorded."""
         return self._names
 
     def symbols(self) -> list[str]:

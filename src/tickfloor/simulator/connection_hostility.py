@@ -54,6 +54,10 @@ class OnConnections(Hostility, frozen=True):
     venue: str = "*"
     connection: Annotated[int, Meta(ge=0)] = 0
 
+    def check(self, exchange: Exchange) -> None:
+        """Refuse a venue that there is not; connections come and go."""
+        exchange.faces_of(self.venue)
+
     def apply(self, exchange: Exchange) -> str:
         """Do it to each of them."""
         venues = {face.venue for face in exchange.faces_of(self.venue)}

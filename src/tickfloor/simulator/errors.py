@@ -20,3 +20,8 @@ class PortError(SimulatorError):
         # The error's own words repeat the address and the number.
         reason = os.strerror(error.errno) if error.errno else str(error)
         super().__init__(f"port {port} cannot be listened on: {reason}; another one, or 0 for any free one, will do")
+
+
+def written(value: object) -> str:
+    """Return a value as JSON and TOML write it: who asked has written it so."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)

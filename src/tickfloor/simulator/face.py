@@ -5,7 +5,7 @@ request to subscribe; where frames differ between connections (a number per conn
 streams of a kind of their own, with another ``deliver``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
@@ -100,6 +100,9 @@ class Face(Protocol):
         Args:
             path: of the URL, with its query.
         """
+
+    def stream_names(self) -> Collection[str]:
+        """Return the names of all streams that can bring frames, whether or not somebody has asked for them."""
 
     def serves(self, path: str) -> bool:
         """Say whether a REST path is one of this venue's."""

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from tickfloor.simulator.conditions import Conditions
-from tickfloor.simulator.errors import HostilityError
+from tickfloor.simulator.errors import HostilityError, written
 from tickfloor.simulator.face import Face
 from tickfloor.simulator.server import StreamServer
 
@@ -35,6 +35,13 @@ class Hostility(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     name: ClassVar[str] = ""
 
+    def check(self, exchange: Exchange) -> None:
+        """Refuse what can never be done to this exchange; by default everything may come.
+
+        Raises:
+            HostilityError: it can never be done.
+        """
+
     def apply(self, exchange: Exchange) -> str:
         """Do it, and return what was done in words.
 
@@ -56,8 +63,11 @@ def read_hostility(known: Mapping[str, type[Hostility]], do: str, parameters: Ma
     try:
         return msgspec.convert(dict(parameters), type=kind)
     except (msgspec.ValidationError, ValueError) as error:
-        takes = ", ".join(f"{name}: {kind_of}" for name, kind_of in parameters_of(kind).items()) or "no parameters"
-        raise HostilityError(f"{do}: {error}; it takes {takes}") from error
+        takes = ", ".join(
+            f"{name}: {written(default)}{' (must be given)' if default is None else ''}"
+            for name, default in parameters_of(kind).items()
+        )
+        raise HostilityError(f"{do}: {error}; it takes {takes or 'no parameters'}") from error
 
 
 def parameters_of(kind: type[Hostility]) -> dict[str, Any]:

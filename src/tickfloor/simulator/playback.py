@@ -35,9 +35,6 @@ class RecordedFace(Face, Protocol):
             SimulatorError: it cannot be served.
         """
 
-    def recorded(self) -> Collection[str]:
-        """Return the names of the streams that its captures hold."""
-
     def play(self, recv_ns: int, payload: bytes) -> None:
         """Send a frame to those who want it."""
 
@@ -98,7 +95,7 @@ class PlaybackSource:
 
     def recorded(self) -> Mapping[str, Collection[str]]:
         """Return the names of the streams by venue."""
-        return {face.venue: face.recorded() for face in self._recorded}
+        return {face.venue: face.stream_names() for face in self._recorded}
 
     def ready(self) -> bool:
         """Say whether clients have asked for streams, and for no more for a while."""
@@ -141,6 +138,6 @@ class PlaybackSource:
             if kind == "F" and not first:
                 first = recv_ns
         for face in self._recorded:
-            if not face.recorded():
+            if not face.stream_names():
                 raise SimulatorError(f"the captures of {face.venue} hold no frame that names its stream")
         return first

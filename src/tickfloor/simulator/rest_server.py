@@ -1,8 +1,8 @@
 """The HTTP side of a simulated exchange: the venues' REST, and the simulator's own endpoints."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 from aiohttp import web
@@ -15,6 +15,14 @@ from tickfloor.simulator.weights import WeightMeter
 
 _JSON = {"Content-Type": "application/json"}
 _TOO_MANY, _BANNED = 429, 418
+_QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "/simulator/ledger": ("venue", "symbol"),
+    "/simulator/state": (),
+    "/simulator/hostility": (),
+    "/simulator/pause": (),
+    "/simulator/resume": (),
+}
+"""What may be asked for behind the ``?`` of the simulator's own paths."""
 
 
 class Controls(Protocol):
@@ -67,7 +75,7 @@ class RestServer:
         Raises:
             PortError: it cannot be had.
         """
-        app = web.Application()
+        app = web.Application(middlewares=[_only_known_queries])
         app.router.add_get("/simulator/ledger", self._ledger)
         app.router.add_get("/simulator/state", self._state)
         app.router.add_get("/simulator/hostility", self._known)
@@ -166,6 +174,19 @@ class RestServer:
         del request
         self._simulator.resume()
         return _json(self._simulator.state())
+
+
+@web.middleware
+async def _only_known_queries(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Refuse what would be ignored: who misspells it would take the answer for something else."""
+    known = _QUERIES.get(request.path)
+    if known is None or request.query.keys() <= set(known):
+        return await handler(request)
+    unknown = next(name for name in request.query if name not in known)
+    takes = ", ".join(f"?{name}=" for name in known) or "nothing there"
+    return _json({"error": f"{request.path} does not know ?{unknown}=; it takes {takes}"}, status=400)
 
 
 def _json(value: object, status: int = 200) -> web.Response:

@@ -7,7 +7,7 @@ frames have been sent), and the hostility's own parameters.
 import tomllib
 from pathlib import Path
 
-from tickfloor.simulator.errors import SimulatorError
+from tickfloor.simulator.errors import SimulatorError, written
 from tickfloor.simulator.settings import Step
 
 
@@ -38,7 +38,7 @@ def _step(path: Path, number: int, step: object) -> Step:
     if (at is None) == (frame is None):
         raise SimulatorError(f"{where}: say when: either at, in seconds, or frame, a number of frames")
     if at is not None and (isinstance(at, bool) or not isinstance(at, int | float) or not at >= 0):
-        raise SimulatorError(f"{where}: at must be seconds from 0, not {at!r}")
+        raise SimulatorError(f"{where}: at must be seconds from 0, not {written(at)}")
     if frame is not None and (isinstance(frame, bool) or not isinstance(frame, int) or frame < 0):
-        raise SimulatorError(f"{where}: frame must be a whole number from 0, not {frame!r}")
+        raise SimulatorError(f"{where}: frame must be a whole number from 0, not {written(frame)}")
     return Step(do=step["do"], parameters=parameters, at=None if at is None else float(at), frame=frame)

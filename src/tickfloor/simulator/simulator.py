@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final, Self
 
@@ -28,6 +28,14 @@ REMEMBERED: Final = 1000
 """Hostilities that the state tells of, the newest."""
 
 
+Told = Callable[[str], None]
+"""Told of each trouble, in words, when it begins."""
+
+
+def untold(_done: str) -> None:
+    """Tell nobody about the trouble."""
+
+
 class Simulator:
     """Use as ``async with Simulator(settings) as simulator``; everything runs in that loop.
 
@@ -37,15 +45,18 @@ class Simulator:
         begins_ns: market time of the beginning, ns UTC.
     """
 
-    def __init__(self, settings: SimulatorSettings | None = None, progress: Progress = unheard) -> None:
+    def __init__(
+        self, settings: SimulatorSettings | None = None, progress: Progress = unheard, trouble: Told = untold
+    ) -> None:
         """Prepare an exchange; captures are read once, which takes a while where they are large.
 
         Args:
             progress: told how far that is.
+            trouble: told of every hostility when it begins, whoever has asked for it.
 
         Raises:
             SimulatorError: a venue is unknown, or a scenario's step has neither a time nor a frame.
-            HostilityError: a scenario asks for what there is not.
+            HostilityError: a scenario asks for what there is not, or what can never be done to these venues.
             CaptureError: a capture cannot be read.
         """
         self.settings = settings or SimulatorSettings()
@@ -58,6 +69,9 @@ class Simulator:
         self._clock = MarketClock(self._source.now_ns, self.settings.speed)
         self.begins_ns = self._source.now_ns
         self._steps = [(step, _hostility(step)) for step in self.settings.scenario]
+        for _, hostility in self._steps:
+            hostility.check(self)
+        self._trouble = trouble
         self._done: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
         self._going = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -269,6 +283,7 @@ class Simulator:
 
     def _note(self, done: str) -> None:
         self._done.append({"market_ns": self._source.now_ns, "done": done})
+        self._trouble(done)
 
     def _make_source(self, progress: Progress) -> Source:
         if self.settings.captures:

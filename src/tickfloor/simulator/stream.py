@@ -1,7 +1,6 @@
 """One stream of frames to whoever subscribed, and what hostility does to it on the way."""
 
 from collections.abc import Callable, Iterable, Iterator
-from fnmatch import fnmatchcase
 from typing import Protocol
 
 from tickfloor.simulator.framing import text_frame
@@ -125,7 +124,7 @@ class Streams:
         """
         self._make = make
         self._streams: dict[str, Stream] = {}
-        self._coming: list[tuple[str, Callable[[], Tamper]]] = []
+        self._coming: list[tuple[Callable[[str], bool], Callable[[], Tamper]]] = []
 
     def __iter__(self) -> Iterator[Stream]:
         return iter(self._streams.values())
@@ -139,23 +138,23 @@ class Streams:
         stream = self._streams.get(name)
         if stream is None:
             stream = self._streams[name] = self._make(name)
-            for waiting in [each for each in self._coming if fnmatchcase(name, each[0])]:
+            for waiting in [each for each in self._coming if each[0](name)]:
                 self._coming.remove(waiting)
                 stream.tamper(waiting[1]())
         return stream
 
-    def tamper(self, pattern: str, make: Callable[[], Tamper]) -> int:
-        """Put something in the way of all streams with such a name; where there is none yet, of the first to come.
+    def tamper(self, fits: Callable[[str], bool], make: Callable[[], Tamper]) -> list[Stream]:
+        """Put something in the way of all streams whose name fits; where there is none yet, of the first to come.
 
         Returns:
-            how many there are by now.
+            those that there are by now.
         """
-        found = [stream for stream in self._streams.values() if fnmatchcase(stream.name, pattern)]
+        found = [stream for stream in self._streams.values() if fits(stream.name)]
         if not found:
-            self._coming.append((pattern, make))
+            self._coming.append((fits, make))
         for stream in found:
             stream.tamper(make())
-        return len(found)
+        return found
 
     def subscriptions(self) -> int:
         """Return how many streams all connections together get."""

@@ -83,6 +83,10 @@ class ClockSkew(Hostility, frozen=True):
     ahead: Annotated[float, Meta(ge=-MOST_AHEAD, le=MOST_AHEAD)] = 5.0
     venue: str = "*"
 
+    def check(self, exchange: Exchange) -> None:
+        """Refuse a venue that there is not."""
+        exchange.faces_of(self.venue)
+
     def apply(self, exchange: Exchange) -> str:
         """Set the clock."""
         for face in exchange.faces_of(self.venue):
@@ -101,6 +105,10 @@ class Burst(Hostility, frozen=True):
     name: ClassVar[str] = "burst"
     events: Count = 5000
     venue: str = "*"
+
+    def check(self, exchange: Exchange) -> None:
+        """Refuse a venue that there is not."""
+        exchange.faces_of(self.venue)
 
     def apply(self, exchange: Exchange) -> str:
         """Let it happen."""
@@ -124,6 +132,10 @@ class SequenceReset(Hostility, frozen=True):
     venue: str = "*"
     trades: bool = False
     drop: bool = True
+
+    def check(self, exchange: Exchange) -> None:
+        """Refuse a venue that there is not."""
+        exchange.faces_of(self.venue)
 
     def apply(self, exchange: Exchange) -> str:
         """Number anew."""

@@ -21,6 +21,8 @@ SEEDED: Final[Mapping[str, MakeSeeded]] = MappingProxyType(
     {rules.venue: partial(BinanceFace, rules) for rules in (BINANCE, BINANCE_USDM)}
 )
 """By venue; takes settings, conditions and the market's beginning, ns UTC."""
+CHECKSUMMED: Final[Mapping[str, str]] = MappingProxyType({"kraken": "book:*"})
+"""By venue: the names of streams whose frames have a checksum."""
 RECORDED: Final[Mapping[str, MakeFace]] = MappingProxyType(
     {rules.venue: partial(RecordedBinance, rules) for rules in (BINANCE, BINANCE_USDM, COINM)}
     | {"kraken": RecordedKraken, "coinbase": RecordedCoinbase}

@@ -242,11 +242,15 @@ def test_a_silent_stream_is_found_by_asking_marked_and_carried_another_way():
                 lambda: len(live.venue.open) == 2 and old.subscribed() == set(keys("trades B", "trades C"))
             )
             assert live.said("stream is dead")[0]["symbol"] == "A"
+            [named] = live.feed.report().not_live
+            assert (named.symbol, named.reasons) == ("A", ("trades silent",))
             live.market.mute.clear()
             await until_traded(live, "ABC", lambda: live.quality("A") is Quality.LIVE)
             [new] = [each for each in live.venue.open if each is not old]
             assert new.subscribed() == set(keys("trades A"))
             assert live.feed.report().connections[1].silent == 0
+            levels = [level for level, event, _ in live.log if event in ("stream is dead", "stream speaks again")]
+            assert levels == ["warning", "warning"]
 
     run(main())
 
@@ -340,6 +344,34 @@ def test_the_report_says_how_connections_and_instruments_stand():
             assert connection.frames == live.feed.frames > 3
             assert live.feed.problems() == ("market-1: frames that could not be read: 1, the newest: not JSON",)
             await live.venue.until(lambda: live.said("malformed frames"))
+
+    run(main())
+
+
+def test_a_venue_that_does_not_say_what_it_trades_is_waited_for_in_the_report():
+    async def main():
+        silent = Answer(0, {}, b"no route to the venue", 0, "/instruments")
+        async with floor("AB", failures=[silent] * 4) as live:
+            assert live.feed.report().waits_for == "the venue has not said yet what it trades"
+            await live.venue.until(lambda: live.feed.report().repairs.failed + live.feed.report().repairs.waiting)
+            assert live.feed.report().waits_for.endswith("what it trades: no route to the venue")
+            await live.venue.until(lambda: live.feed.report().connections)
+            assert live.feed.report().waits_for == ""
+
+    run(main())
+
+
+def test_a_lost_connection_is_the_reason_why_its_instruments_are_not_live():
+    async def main():
+        async with floor("AB") as live:
+            await until_traded(live, "AB", lambda: live.quality("A") is live.quality("B") is Quality.LIVE)
+            assert live.feed.report().not_live == ()
+            live.venue.welcome = False
+            live.venue.open[0].cut()
+            await live.venue.until(lambda: live.quality("A") is live.quality("B") is Quality.STALE)
+            named = live.feed.report().not_live
+            assert [(each.symbol, each.mark) for each in named] == [("A", "stale"), ("B", "stale")]
+            assert all("no connection market-1" in each.reasons for each in named)
 
     run(main())
 

@@ -13,6 +13,7 @@ class Staleness:
         """Begin with none; ``known`` returns the writer of a symbol that has one."""
         self._known = known
         self._reasons: dict[str, set[Hashable]] = {}
+        self._since_ns: dict[str, int] = {}
         self._marked: set[str] = set()
 
     @property
@@ -20,10 +21,19 @@ class Staleness:
         """The instruments that are stale now."""
         return tuple(sorted(self._reasons))
 
+    def reasons(self, symbol: str) -> tuple[Hashable, ...]:
+        """Return why an instrument is stale; nothing: it is not."""
+        return tuple(self._reasons.get(symbol, ()))
+
+    def since_ns(self, symbol: str) -> int:
+        """Return since when an instrument is stale, ns UTC; 0: it is not."""
+        return self._since_ns.get(symbol, 0)
+
     def add(self, symbols: Iterable[str], reason: Hashable, now: int) -> None:
         """Give instruments a reason to be stale."""
         for symbol in symbols:
             self._reasons.setdefault(symbol, set()).add(reason)
+            self._since_ns.setdefault(symbol, now)
             self._mark(symbol, now)
 
     def remove(self, symbols: Iterable[str], reason: Hashable, now: int) -> None:
@@ -34,7 +44,7 @@ class Staleness:
                 continue
             reasons.discard(reason)
             if not reasons:
-                del self._reasons[symbol]
+                del self._reasons[symbol], self._since_ns[symbol]
                 self._unmark(symbol, now)
 
     def catch_up(self, now: int) -> None:

@@ -40,6 +40,7 @@ TICK_SECONDS: Final = 0.05
 REFRESH_SECONDS: Final = 3600.0
 RECORDER_CLOSE_SECONDS: Final = 5.0
 """For what waits for the disk; usually it takes milliseconds."""
+LIST_AWAITED: Final = "the venue has not said yet what it trades"
 PACE_SECONDS: Final = 2
 """So many seconds' worth of REST requests may be sent at once."""
 
@@ -101,6 +102,7 @@ class VenueFeed:
         self._lines: Lines | None = None
         self._rerouting: Rerouting | None = None
         self._task = FeedTask(settings.venue)
+        self._listed = False
         self._look_due_ns = 0
         self._news = News(
             settings.venue, log, unplaced=adapter.refused, recorded=(lambda: ()) if recorder is None else recorder.news
@@ -217,7 +219,17 @@ class VenueFeed:
             repairs=repair_report(self._queue, self._clock.now()),
             left_out=self.adapter.left_out(),
             connections=() if self._lines is None else self._lines.statistics(dead),
+            staleness=self._staleness,
+            now=self._clock.now(),
+            waits_for=self._waits_for(),
         )
+
+    def _waits_for(self) -> str:
+        """Return, in words, why nothing is subscribed to yet; empty: something is."""
+        if self._listed:
+            return ""
+        why = self._queue.unanswered
+        return LIST_AWAITED + (f": {why}" if why else "")
 
     def problems(self) -> tuple[str, ...]:
         """Return what could not be had or read, in words."""
@@ -265,6 +277,7 @@ class VenueFeed:
             # Before the venue has said what it trades, which may take as long as it likes.
             group.create_task(self._tick_for_ever(lines, carriage, self._rerouting, turn), name="ticks")
             carriage.want(await listing.first(known))
+            self._listed = True
             while True:
                 await asyncio.sleep(carriage.seconds_until_refresh())
                 carriage.want(await listing.again(carriage.symbols))

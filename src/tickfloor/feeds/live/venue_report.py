@@ -6,7 +6,9 @@ from typing import Final
 from tickfloor.contracts.feeds import ConnectionReport, RepairReport, VenueReport
 from tickfloor.contracts.records import Quality
 from tickfloor.feeds.joining.trade_joins import TradeJoins
+from tickfloor.feeds.live.not_live import not_live
 from tickfloor.feeds.live.repairing.repair_queue import RepairQueue
+from tickfloor.feeds.live.staleness import Staleness
 from tickfloor.feeds.publishing.publisher import MarketPublisher
 
 NS_PER_MS: Final = 1e6
@@ -21,21 +23,32 @@ def venue_report(
     repairs: RepairReport,
     connections: tuple[ConnectionReport, ...],
     left_out: dict[str, int],
+    staleness: Staleness,
+    now: int,
+    waits_for: str = "",
 ) -> VenueReport:
-    """Return the report."""
+    """Return the report.
+
+    Args:
+        staleness: the reasons for which instruments are stale.
+        now: ns UTC.
+        waits_for: what has to come before anything is subscribed to, and why it has not; empty: nothing has.
+    """
     writers = publisher.writers
-    qualities = Counter(writer.quality.name.lower() for writer in writers)
+    qualities = Counter(writer.quality for writer in writers)
+    qualities[Quality.UNKNOWN] += sum(publisher.known(symbol) is None for symbol in staleness.symbols)
     joined = joins.statistics()
     ahead_ns = publisher.clock.ahead_ns
     return VenueReport(
         venue=venue,
-        instruments={quality.name.lower(): qualities[quality.name.lower()] for quality in Quality},
+        instruments={quality.name.lower(): qualities[quality] for quality in Quality},
+        not_live=not_live(publisher, staleness, now),
+        waits_for=waits_for,
         connections=connections,
         repairs=repairs,
         missing_trades=joined.missing,
         repaired_trades=joined.repaired,
         skipped_trades=joined.left_out,
-        gaps={writer.instrument.symbol: writer.missed_trades for writer in writers if writer.quality is Quality.GAP},
         clock_ahead_ms=None if ahead_ns is None else ahead_ns / NS_PER_MS,
         left_out=left_out,
     )

@@ -1,7 +1,7 @@
 """Binance over a seeded market: what happens becomes frames of the streams that somebody listens to."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from tickfloor.simulator.binance.day import Day
@@ -10,6 +10,7 @@ from tickfloor.simulator.binance.outlets import DiffOutlet, EventOutlet, KlineOu
 from tickfloor.simulator.binance.rest import BinanceRest
 from tickfloor.simulator.binance.rules import BinanceRules
 from tickfloor.simulator.binance.session import UNROUTED, BinanceSession, place_of
+from tickfloor.simulator.binance.stream_names import stream_names
 from tickfloor.simulator.binance.wording import Wording
 from tickfloor.simulator.conditions import Conditions
 from tickfloor.simulator.errors import HostilityError
@@ -127,6 +128,10 @@ class BinanceFace:
         if not outlet.stream.heard:
             outlet.begin()
         return outlet.stream
+
+    def stream_names(self) -> Collection[str]:
+        """Return the names of all streams that can bring frames."""
+        return stream_names(self.rules, [each.symbol for each in self.market.instruments])
 
     def stamp_ms(self) -> int:
         """Return the venue's time, ms UTC."""

@@ -7,12 +7,15 @@ from tests.feeds.fakes import FakeBoard, FakeTape, catalogue
 from tests.feeds.live.venue import Lines
 from tests.feeds.live.virtual_time import START_NS
 from tests.feeds.live.virtual_time import run as run_virtually
+from tickfloor.board.row import empty_row
+from tickfloor.contracts.instruments import Instrument
 from tickfloor.contracts.records import Kind, Quality
 from tickfloor.contracts.settings import VenueSettings
 from tickfloor.feeds.live.ccxt_venue.feed import CcxtFeed
 from tickfloor.feeds.live.receive_clock import ReceiveClock
 from tickfloor.feeds.publishing.audit import Audit
 from tickfloor.feeds.publishing.publisher import MarketPublisher
+from tickfloor.market.bars import FormingBars
 
 EVERYTHING = {
     "watchTradesForSymbols": True,
@@ -40,13 +43,17 @@ class FakeClient:
 
 
 class FakeExchange:
-    """As ccxt does, it wakes whoever waits for an instrument once, and keeps the rest in its caches."""
+    """As ccxt does, it wakes whoever waits for an instrument once, and keeps the rest in its caches.
+
+    It goes by the markets that were last loaded or set.
+    """
 
     precisionMode = 4  # noqa: N815 - ccxt's name
 
     def __init__(self, symbols=("A/USDT", "B/USDT"), has=None) -> None:
         self.has = EVERYTHING if has is None else has
         self.markets = {symbol: market(symbol) for symbol in symbols}
+        self.loaded = {}
         self.volumes = {}
         self.clients = {}
         self.trades, self.orderbooks, self.tickers, self.bidsasks = {}, {}, {}, {}
@@ -54,6 +61,7 @@ class FakeExchange:
         self.asked = []
         self.down = None
         self.unanswered = 0
+        self.looks = 0
         self.closed = False
         self.makes_of_cancellation = None
         self._waiting = []
@@ -67,10 +75,13 @@ class FakeExchange:
         error = self.down.get(method) if isinstance(self.down, dict) else self.down
         if error is not None:
             raise error
+        symbols_asked = [symbols] if isinstance(symbols, str) else symbols
+        if missing := [symbol for symbol in symbols_asked if symbol not in self.loaded]:
+            raise LookupError(f"no market {missing}")
         self.clients.setdefault("wss://fake", FakeClient(self))
         self.asked.append((method, symbols))
         future = asyncio.get_running_loop().create_future()
-        self._waiting.append((method, [symbols] if isinstance(symbols, str) else symbols, future))
+        self._waiting.append((method, symbols_asked, future))
         try:
             return await future
         except asyncio.CancelledError:
@@ -119,7 +130,13 @@ class FakeExchange:
         if self.unanswered:
             self.unanswered -= 1
             raise OSError("no answer")
-        return dict(self.markets)
+        self.looks += 1
+        if reload or not self.loaded:
+            self.set_markets(self.markets)
+        return dict(self.loaded)
+
+    def set_markets(self, markets) -> None:
+        self.loaded = dict(markets)
 
     async def fetch_tickers(self, symbols):
         return {symbol: {"quoteVolume": self.volumes.get(symbol)} for symbol in symbols}
@@ -167,17 +184,26 @@ class Live:
     def trade_ids(self, symbol) -> list[int]:
         return [int(record.c) for record in self.of(symbol) if record.kind == Kind.TRADE]
 
+    def marks(self, symbol) -> list[Quality]:
+        return [Quality(record.code) for record in self.of(symbol) if record.kind == Kind.QUALITY]
+
+    def said(self, event) -> list[dict]:
+        return [fields for _, each, fields in self.log if each == event]
+
     def of(self, symbol):
         identity = self.publisher.known(symbol).instrument.id
         return [record for record in self.tape.records if record.instrument == identity]
 
 
 @asynccontextmanager
-async def live(loop, exchange=None, *, changes=None, **settings):
-    """A feed that has asked for its streams."""
+async def live(loop, exchange=None, *, changes=None, inherited=(), **settings):
+    """A feed that has asked for its streams; a predecessor has left some symbols on the board."""
     clock = ReceiveClock(monotonic=lambda: round(loop.time() * 1e9), wall=loop.utc_ns)
     chosen = VenueSettings(venue="ccxt-fake", **({"streams": ("trades",)} | settings))
     built = Live(exchange or FakeExchange(), chosen, clock, **(changes or {}))
+    for symbol in inherited:
+        instrument = Instrument(len(built.publisher.writers), "ccxt-fake", symbol)
+        built.publisher.take_over(instrument, empty_row(), FormingBars(), ())
     built.task = asyncio.create_task(built.feed.run())
     try:
         await turns()

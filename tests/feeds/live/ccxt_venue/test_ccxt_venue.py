@@ -476,7 +476,7 @@ def test_an_exchange_that_does_not_answer_is_asked_again():
         async with live(loop, exchange) as floor:
             await asyncio.sleep(5.0)
             assert exchange.asked
-            assert [event for _, event, _ in floor.log].count("no answer") == 3
+            assert [event for _, event, _ in floor.log].count("the venue has not said what it trades") == 3
 
     run(scene)
 

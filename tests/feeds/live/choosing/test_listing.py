@@ -8,7 +8,8 @@ import pytest
 from tests.feeds.live import virtual_time
 from tests.feeds.live.venue import FakeAdapter, FakeDialect, Lines, keys
 from tickfloor.contracts.settings import VenueSettings
-from tickfloor.feeds.live.choosing.listing import MOST_DOUBTS, Listing
+from tickfloor.feeds.live.choosing.doubts import MOST_DOUBTS
+from tickfloor.feeds.live.choosing.listing import Listing
 from tickfloor.feeds.live.choosing.universe import UnknownSymbolsError
 from tickfloor.feeds.live.repairing.rest import Answer
 

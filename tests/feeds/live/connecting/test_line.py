@@ -97,13 +97,32 @@ def test_a_venue_that_cannot_be_had_is_said_with_where_why_and_when_it_is_tried_
                 await venue.until(lambda: line.statistics(0).reason)
                 said = next(fields for _, event, fields in line.around.log if event == "no connection")
                 assert said["url"] == f"{venue.url}/market"
-                assert "404" in said["reason"]
-                assert said["then"] == "tried again in 0.0 s"
+                assert said["reason"] == "answered 404 instead of opening a stream"
+                assert said["then"] == "tried again at once"
                 venue.welcome = True
                 await venue.until(lambda: line.covered)
                 venue.clients[0].cut()
                 await venue.until(lambda: line.covered_news == [True, False, True])
                 assert [event for level, event, _ in line.around.log if level == "warning"][-1] == "connection ended"
+
+    run(main())
+
+
+def test_an_outage_is_said_at_its_first_attempt_at_every_tenth_and_when_it_ends_otherwise():
+    async def main():
+        async with FakeVenue() as venue:
+            venue.welcome = False
+            async with running(venue) as line:
+
+                def said() -> list[str]:
+                    return [level for level, event, _ in line.around.log if event == "no connection"]
+
+                await venue.until(lambda: len(said()) >= 12)
+                assert said()[:12] == ["warning", *8 * ["info"], "warning", "info", "info"]
+                venue.refuse_with = 503
+                await venue.until(lambda: "503" in line.statistics(0).reason)
+                [first, *_] = [level for level, _, fields in line.around.log if "503" in fields.get("reason", "")]
+                assert first == "warning"
 
     run(main())
 

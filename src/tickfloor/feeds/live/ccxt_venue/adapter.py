@@ -134,6 +134,11 @@ class CcxtAdapter:
         nonce = book.get("nonce")
         feed.writer.book(NO_TIME, recv_ns, feed.book, nonce if isinstance(nonce, int) else feed.books)
 
+    def forget(self, keys: Iterable[StreamKey]) -> None:
+        """Do not remember when streams were heard that are not wanted any more."""
+        for key in keys:
+            self.heard.pop(key, None)
+
     def newest_trade_ns(self, symbol: str) -> int:
         """Return the venue time of an instrument's newest trade, ns UTC; 0 before the first."""
         feed = self._feeds.get(symbol)

@@ -45,6 +45,9 @@ class Exchange(Protocol):
     async def load_markets(self, reload: bool = False, /) -> Mapping[str, Structure]:
         """Return its markets by unified symbol."""
 
+    def set_markets(self, markets: Mapping[str, Structure], /) -> object:
+        """Go by these markets from now on."""
+
     async def fetch_tickers(self, symbols: list[str], /) -> Mapping[str, Structure]:
         """Return tickers by unified symbol."""
 

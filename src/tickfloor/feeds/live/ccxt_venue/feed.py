@@ -1,7 +1,7 @@
 """One of ccxt's exchanges, live: its instruments are chosen, its streams waited for, watched and asked for anew."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -9,14 +9,16 @@ from tickfloor.contracts.feeds import RepairReport, VenueReport
 from tickfloor.contracts.ports import LogPort
 from tickfloor.contracts.settings import CCXT, VenueSettings
 from tickfloor.feeds.joining.trade_joins import TradeJoins
+from tickfloor.feeds.live.carriage import Carriage
 from tickfloor.feeds.live.ccxt_venue.adapter import CcxtAdapter
-from tickfloor.feeds.live.ccxt_venue.choice import Choice
 from tickfloor.feeds.live.ccxt_venue.errors import NotRecordableError
 from tickfloor.feeds.live.ccxt_venue.exchange import Exchange, drop_connections, made
-from tickfloor.feeds.live.ccxt_venue.markets import Market
+from tickfloor.feeds.live.ccxt_venue.listing import MarketListing
 from tickfloor.feeds.live.ccxt_venue.silence import Patience, Silence
-from tickfloor.feeds.live.ccxt_venue.streams import Group, Way, groups, ways
+from tickfloor.feeds.live.ccxt_venue.streams import Group, ways
 from tickfloor.feeds.live.ccxt_venue.watch import Take, Watch
+from tickfloor.feeds.live.ccxt_venue.watches import Watches
+from tickfloor.feeds.live.choosing.listing import Choice
 from tickfloor.feeds.live.connecting.lines import UnknownConnectionError
 from tickfloor.feeds.live.connecting.wire import Turn
 from tickfloor.feeds.live.feed_task import FeedTask
@@ -90,8 +92,7 @@ class CcxtFeed:
             Channel.TICKERS: self.adapter.statistics,
         }
         self._staleness = Staleness(publisher.known)
-        self._watches: dict[Watch, asyncio.Task[None]] = {}
-        self._earlier_frames = 0
+        self._watches: Watches | None = None
         self._turn: Turn | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._task = FeedTask(settings.venue)
@@ -128,7 +129,7 @@ class CcxtFeed:
     @property
     def frames(self) -> int:
         """Calls of ccxt that have returned something so far."""
-        return self._earlier_frames + sum(watch.frames for watch in self._watches)
+        return 0 if self._watches is None else self._watches.frames
 
     @property
     def malformed(self) -> int:
@@ -160,7 +161,7 @@ class CcxtFeed:
         Raises:
             UnknownConnectionError: there is none of that name.
         """
-        names = tuple(watch.group.name for watch in self._watches)
+        names = tuple(watch.group.name for watch in self._all())
         if connection and connection not in names:
             known = f"; there are {', '.join(names)}" if names else ""
             raise UnknownConnectionError(f"there is no connection {connection!r}{known}")
@@ -176,16 +177,21 @@ class CcxtFeed:
             publisher=self._publisher,
             joins=self._joins,
             repairs=_NO_REPAIRS,
-            connections=tuple(watch.report(name) for watch in self._watches),
+            connections=tuple(watch.report(name) for watch in self._all()),
             left_out=self.adapter.left_out(),
+            staleness=self._staleness,
+            now=self._clock.now(),
         )
 
     def problems(self) -> tuple[str, ...]:
         """Return what could not be had or read, in words."""
-        found = [f"{watch.group.name} refused: {watch.refused}" for watch in self._watches if watch.refused]
+        found = [f"{watch.group.name} refused: {watch.refused}" for watch in self._all() if watch.refused]
         if self.malformed:
             found.append(f"items that could not be used: {self.malformed:,}, the newest: {self.adapter.newest_problem}")
         return tuple(found)
+
+    def _all(self) -> tuple[Watch, ...]:
+        return () if self._watches is None else self._watches.all
 
     async def _run(self) -> None:
         ways_of = ways(self._settings, self._exchange.has)
@@ -199,41 +205,35 @@ class CcxtFeed:
             self._tasks = tasks
             turn = self._turn = Turn(self._on_flush)
             tasks.create_task(turn.failure(), name="publishing")
+            listing = MarketListing(
+                self._settings, exchange=self._exchange, channels=tuple(ways_of), describe=self.adapter.describe,
+                log=self._log,
+            )  # fmt: skip
+            watches = self._watches = Watches(ways_of, tasks, kind=listing.kind, watch=self._watch, drop=self._drop)
+            known = [writer.instrument.symbol for writer in self._publisher.writers]
+            carriage = Carriage(
+                watches, self._staleness, known, forget=self.adapter.forget, now=self._clock.now,
+                venue=self._settings.venue, log=self._log, refresh_seconds=self._refresh_seconds,
+            )  # fmt: skip
+            # Before the exchange has said what it trades, which may take as long as it likes.
             tasks.create_task(self._tick_for_ever(turn), name="ticks")
-            choice = Choice(self._settings, exchange=self._exchange, describe=self.adapter.describe, log=self._log)
-            markets = await choice.first()
-            self._start(ways_of, markets)
-            tasks.create_task(self._silence().run(), name="silence")
+            await self._carry(await listing.first(known), carriage, watches)
+            tasks.create_task(self._silence(watches).run(), name="silence")
             while True:
-                await asyncio.sleep(self._refresh_seconds)
-                before, markets = markets, await choice.again(markets)
-                if _symbols(markets) != _symbols(before):
-                    await self._start_anew(ways_of, markets)
+                await asyncio.sleep(carriage.seconds_until_refresh())
+                await self._carry(await listing.again(carriage.symbols), carriage, watches)
 
-    def _start(self, ways_of: Mapping[Channel, Way], markets: tuple[Market, ...]) -> None:
-        assert self._tasks is not None
-        for group in groups(ways_of, markets):
-            watch = self._watch(group)
-            self._watches[watch] = self._tasks.create_task(watch.run(), name=group.name)
+    async def _carry(self, choice: Choice, carriage: Carriage, watches: Watches) -> None:
+        carriage.want(choice)
+        await watches.settle()
+        carriage.look(self._clock.now())
 
     def _watch(self, group: Group) -> Watch:
         return Watch(
             group, venue=self._settings.venue, exchange=self._exchange, takes=self._takes,
-            staleness=self._staleness, now=self._clock.now, on_news=self._on_news, refusals=self._refusals,
-            log=self._log,
+            staleness=self._staleness, now=self._clock.now, on_news=self._on_news,
+            refusals=self._refusals, log=self._log,
         )  # fmt: skip
-
-    async def _start_anew(self, ways_of: Mapping[Channel, Way], markets: tuple[Market, ...]) -> None:
-        """Ask for everything anew: groups have changed, and ccxt cannot end streams of every exchange."""
-        now = self._clock.now()
-        self._earlier_frames = self.frames
-        for watch, task in self._watches.items():
-            task.cancel()
-            self._staleness.remove(watch.group.symbols, watch.group.name, now)
-        await asyncio.gather(*self._watches.values(), return_exceptions=True)
-        self._watches.clear()
-        await self._drop("other instruments are chosen")
-        self._start(ways_of, markets)
 
     async def _drop(self, reason: str) -> None:
         self._log.warning(
@@ -241,9 +241,9 @@ class CcxtFeed:
         )
         await drop_connections(self._exchange, DroppedError(reason))
 
-    def _silence(self) -> Silence:
+    def _silence(self, watches: Watches) -> Silence:
         return Silence(
-            self._exchange, watches=lambda: tuple(self._watches), heard=self.adapter.heard,
+            self._exchange, watches=lambda: watches.all, heard=self.adapter.heard,
             newest_trade_ns=self.adapter.newest_trade_ns, drop=self._drop, now=self._clock.now, log=self._log,
             patience=self._patience,
         )  # fmt: skip
@@ -267,7 +267,3 @@ class CcxtFeed:
 _NO_REPAIRS: Final = RepairReport(
     waiting=0, in_flight=0, answered=0, failed=0, used_weight=0, weight_limit=0, held_seconds=0.0, held_reason=""
 )
-
-
-def _symbols(markets: Iterable[Market]) -> set[str]:
-    return {market.traded.symbol for market in markets}

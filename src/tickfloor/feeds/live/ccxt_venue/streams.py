@@ -1,12 +1,11 @@
 """Which of ccxt's ``watch_…`` methods are called for which instruments."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from tickfloor.contracts.settings import VenueSettings
-from tickfloor.feeds.live.ccxt_venue.markets import Market
 from tickfloor.feeds.live.choosing.universe import UnknownChannelsError
-from tickfloor.feeds.venue import Channel
+from tickfloor.feeds.venue import Channel, StreamKey
 
 BATCH: Final = 50
 """Instruments asked for in one call: what exchanges allow is not known to ccxt's callers."""
@@ -39,6 +38,11 @@ class Group(NamedTuple):
     method: str
     symbols: tuple[str, ...]
     single: bool
+
+    @property
+    def keys(self) -> list[StreamKey]:
+        """The streams."""
+        return [StreamKey(channel, symbol) for channel in self.channels for symbol in self.symbols]
 
 
 _WAYS: Final[Mapping[Channel, Sequence[Way]]] = {
@@ -80,11 +84,11 @@ def ways(settings: VenueSettings, has: Mapping[str, object]) -> dict[Channel, Wa
     return found
 
 
-def groups(ways_of: Mapping[Channel, Way], markets: Iterable[Market]) -> list[Group]:
-    """Return every stream of some markets in groups, none with markets of two kinds."""
+def groups(ways_of: Mapping[Channel, Way], kinds: Mapping[str, tuple[str, ...]]) -> list[Group]:
+    """Return every stream of some symbols, whose kinds of market are given, in groups, none with two kinds."""
     by_kind: dict[tuple[str, ...], list[str]] = {}
-    for market in markets:
-        by_kind.setdefault(market.kind, []).append(market.traded.symbol)
+    for symbol, kind in kinds.items():
+        by_kind.setdefault(kind, []).append(symbol)
     by_way: dict[Way, list[Channel]] = {}
     for channel, way in ways_of.items():
         by_way.setdefault(way, []).append(channel)

@@ -11,7 +11,7 @@ from tickfloor.feeds.live.ccxt_venue.exchange import Exchange, in_words
 from tickfloor.feeds.live.ccxt_venue.news import news_of
 from tickfloor.feeds.live.ccxt_venue.streams import Group
 from tickfloor.feeds.live.staleness import Staleness
-from tickfloor.feeds.venue import Channel, StreamKey
+from tickfloor.feeds.venue import Channel
 
 ROUTE: Final = "ccxt, slower"
 
@@ -20,7 +20,9 @@ Take = Callable[[int, str, Any], None]
 
 
 class Watch:
-    """One group, for as long as it runs. What was lost while it was down is not known, unless the ids of trades say it.
+    """One group. What was lost while it was down is not known, unless the ids of trades say it.
+
+    Its instruments are stale from the moment that it is made until it speaks, and again when it is lost or refused.
 
     Attributes:
         group: which streams.
@@ -45,6 +47,12 @@ class Watch:
         refusals: tuple[type[Exception], ...],
         log: LogPort,
     ) -> None:
+        """Ask for nothing yet.
+
+        Args:
+            on_news: called when something has been published.
+            refusals: errors after which asking again is no use.
+        """
         self.group = group
         self.frames = 0
         self.state = ConnectionState.CONNECTING
@@ -64,12 +72,18 @@ class Watch:
         self._log = log
         self._attempts = 0
         self._opened_ns = 0
+        self._mark()
+
+    def __str__(self) -> str:
+        """Return its name, as a reason why instruments are stale."""
+        return self.group.name
 
     async def run(self) -> None:
         """Wait until cancelled, or until the exchange says that it never gives this."""
         backoff = Backoff()
         task = asyncio.current_task()
         assert task is not None
+        self.asked_ns = self._now()
         while not task.cancelling():
             try:
                 returned = await self._call(self.group.symbols[0] if self.group.single else list(self.group.symbols))
@@ -94,11 +108,15 @@ class Watch:
         # Something in between has taken the cancellation for an error, or for nothing.
         raise asyncio.CancelledError
 
+    def leave(self) -> None:
+        """Take its mark from its instruments."""
+        self._staleness.remove(self.group.symbols, self, self._now())
+
     def report(self, name: str) -> ConnectionReport:
         """Return it as a connection of the venue called ``name``; bytes are not known."""
         now = self._now()
         up = self.state is ConnectionState.OPEN
-        keys = [StreamKey(channel, symbol) for channel in self.group.channels for symbol in self.group.symbols]
+        keys = self.group.keys
         return ConnectionReport(
             name=self.group.name,
             route=ROUTE,
@@ -122,7 +140,7 @@ class Watch:
             self.state = ConnectionState.OPEN
             self._opened_ns = now
             self._attempts = 0
-            self._staleness.remove(self.group.symbols, self.group.name, now)
+            self.leave()
         self.frames += 1
         for take, news in self._news:
             for symbol, item in news(returned):
@@ -136,7 +154,7 @@ class Watch:
         self.state = ConnectionState.WAITING
         self.reason = reason
         self._attempts += 1
-        self._staleness.add(self.group.symbols, self.group.name, now)
+        self._mark()
         seconds = backoff.seconds(lived)
         self._log.warning(
             "streams lost", venue=self._venue, streams=self.group.name, reason=reason, attempts=self._attempts,
@@ -147,8 +165,12 @@ class Watch:
     def _refuse(self, reason: str) -> None:
         self.refused = self.reason = reason
         self.state = ConnectionState.CLOSED
-        self._staleness.add(self.group.symbols, self.group.name, self._now())
+        self._mark()
         self._log.warning(
             "streams refused", venue=self._venue, streams=self.group.name, reason=reason,
             then="not asked for again; their instruments are stale",
         )  # fmt: skip
+
+    def _mark(self) -> None:
+        # By itself: its successor may have its name, and other instruments.
+        self._staleness.add(self.group.symbols, self, self._now())

@@ -2,21 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from tickfloor.contracts.ports import LogPort
 from tickfloor.contracts.settings import VenueSettings
 from tickfloor.feeds.errors import FrameError
 from tickfloor.feeds.live.backoff import Backoff
+from tickfloor.feeds.live.choosing.doubts import Doubts
 from tickfloor.feeds.live.choosing.universe import UnknownSymbolsError, channels, check, chosen, keys_of
 from tickfloor.feeds.live.repairing.answering import reason_of
 from tickfloor.feeds.live.repairing.rest import Answer
 from tickfloor.feeds.venue import Adapter, Dialect, Request, StreamKey, Traded
-
-LEAST_SHARE: Final = 0.5
-"""A list that has less of the last one is doubted: rather something is wrong with it than with most markets."""
-MOST_DOUBTS: Final = 10
-"""So often in a row, over some two minutes. An empty list is never believed."""
 
 Found = TypeVar("Found")
 
@@ -49,8 +45,7 @@ class Listing:
         self._dialect = dialect
         self._questions = questions
         self._log = log
-        self._listed = 0
-        self._doubts = 0
+        self._doubts = Doubts()
 
     async def first(self, known: Collection[str]) -> Choice:
         """Return what to subscribe to, however long the venue takes to say it.
@@ -94,25 +89,12 @@ class Listing:
 
     def _take_instruments(self, answer: Answer) -> list[Traded]:
         listed = list(self._dialect.listed(answer.body))
-        self._check_length(len(listed))
+        self._doubts.check(len(listed))
         weight = self._dialect.weight_allowed(answer.body)
         if weight is not None:
             self._questions.allow(weight)
         self._adapter.on_http(answer.recv_ns, answer.path, answer.body)
         return listed
-
-    def _check_length(self, length: int) -> None:
-        """Doubt a list that lacks most of what was listed before.
-
-        Raises:
-            FrameError: it is not believed yet.
-        """
-        if not length:
-            raise FrameError("its list is empty")
-        if length < LEAST_SHARE * self._listed and self._doubts < MOST_DOUBTS:
-            self._doubts += 1
-            raise FrameError(f"its list has {length:,} instruments, and had {self._listed:,}")
-        self._listed, self._doubts = length, 0
 
     def _take_volumes(self, answer: Answer) -> Mapping[str, float]:
         return self._dialect.volumes_of(answer.body)

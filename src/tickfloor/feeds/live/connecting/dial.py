@@ -123,6 +123,8 @@ def _verifying() -> SSLContext:
 def _reason(error: BaseException, seconds: float) -> str:
     if isinstance(error, TimeoutError) and not str(error):
         return f"no connection within {seconds:g} s"
+    if isinstance(error, WSHandshakeError) and error.response is not None:
+        return f"answered {int(error.response.status)} instead of opening a stream"
     return str(error) or type(error).__name__
 
 

@@ -17,6 +17,9 @@ EARLIEST, LATEST = 0.85, 0.95
 """A connection is replaced at a random moment between these shares of the life that the venue gives it."""
 OVERLAP_SECONDS: Final = 0.5
 """How long an old connection goes on beside its replacement: what is under way on it still arrives."""
+SAID_EVERY: Final = 10
+"""Of attempts that fail for the same reason so many are one warning."""
+SOON_SECONDS: Final = 0.05
 CLOSED, REPLACED = "closed by us", "replaced"
 PLANNED: Final = (CLOSED, REPLACED)
 
@@ -71,6 +74,7 @@ class Line:
         self._asked_to_replace = False
         self._covered = False
         self._attempts = 0
+        self._failures = 0
         self._newest_end = ""
         self._earliest_ns = 0
         self._past_frames = 0
@@ -247,7 +251,8 @@ class Line:
 
     def _remember(self, socket: Connection) -> None:
         # One that was cancelled had no time to say why.
-        self._newest_end = socket.end_reason or CLOSED
+        before, self._newest_end = self._newest_end, socket.end_reason or CLOSED
+        self._failures = 0 if socket.opened_ns else self._failures + 1
         wire = socket.wire
         if wire is not None:
             self._past_frames += wire.frames
@@ -262,10 +267,14 @@ class Line:
         self._slow_down(socket)
         if socket.pause_seconds:
             self._budget.bar(socket.pause_seconds)
-        self._around.log.warning(
+        # An outage is attempt after attempt with the same end.
+        news = self._failures <= 1 or self._failures % SAID_EVERY == 0 or reason != before
+        seconds = max(0.0, self._held_seconds())
+        (self._around.log.warning if news else self._around.log.info)(
             "connection ended" if socket.opened_ns else "no connection",
             venue=venue, line=self.name, ref=socket.ref, url=without_secrets(socket.url), reason=reason,
-            streams=len(self._keys), then=f"tried again in {max(0.0, self._held_seconds()):.1f} s",
+            streams=len(self._keys),
+            then="tried again at once" if seconds < SOON_SECONDS else f"tried again in {seconds:.1f} s",
         )  # fmt: skip
 
     def _on_changed(self) -> None:

@@ -132,6 +132,11 @@ class RepairQueue:
         self._barred_until_ns = 0
         self._sent = self._repeated = self._failed = self._joined = self._too_many = self._bans = 0
 
+    @property
+    def unanswered(self) -> str:
+        """Why the venue does not answer; empty: it does."""
+        return self._answering.unanswered
+
     def ask(
         self,
         request: Request,

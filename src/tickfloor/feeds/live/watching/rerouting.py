@@ -73,7 +73,8 @@ class Rerouting:
                 self._ask(key)
             elif finding.verdict is Verdict.SPEAKS:
                 venue = self._dialect.venue
-                self._log.info("stream speaks again", venue=venue, stream=key.channel.value, symbol=key.symbol)
+                # At the level of what said that it was dead: who read that waits for this.
+                self._log.warning("stream speaks again", venue=venue, stream=key.channel.value, symbol=key.symbol)
                 self._staleness.remove([key.symbol], key, now)
             elif (line := self._lines.of(key)) is not None:
                 dead.setdefault(line.name, []).append(finding)
@@ -95,7 +96,7 @@ class Rerouting:
         self.rerouted += len(findings)
         line = self._lines.of(findings[0].key)
         silent = line is not None and len(line.keys) > 1 and self._is_silent(line, len(findings), now)
-        then = "its connection is replaced" if silent else "another connection carries it from now on"
+        then = "its connection is replaced" if silent else "another connection is tried"
         venue = self._dialect.venue
         for key, _, reason in findings:
             self._staleness.add([key.symbol], key, now)
