@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
-# One process for tests that start whole floors, one for the others; see tests/conftest.py.
-TWO := --numprocesses 2 --dist loadscope
+# Two processes; a file's tests stay together, and long files of whole floors do not come last.
+TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check lint bench stress clean
