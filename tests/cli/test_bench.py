@@ -33,7 +33,7 @@ def test_the_same_figures_for_programs_and_of_a_capture(tmp_path, small_capture)
     finished = tickfloor(tmp_path, "bench", small_capture, *MANY, control_socket="somewhere")
     assert finished.code == 0, finished.err
     found = finished.json
-    assert (found["workload"]["frames"], found["workload"]["records"]) == (4_716, 6_480)
+    assert (found["workload"]["frames"], found["workload"]["records"]) == (4_716, 6_483)
     assert found["workload"]["signals"] > 0
     assert found["paths"].keys() == {"shared-memory", "message-passing"}
     for pace in ("flat out", "paced"):
