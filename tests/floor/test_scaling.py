@@ -109,6 +109,8 @@ def test_a_worker_killed_in_any_phase_of_a_scaling_changes_nothing(
         except WorkerError:
             after = before
         assert assassin.killed is not None
+        # Until the supervisor knows, a dead worker looks as if it were at work.
+        await assassin.killed.dead.wait()
         for number in range(1, after + 1):
             await at_work(floor, f"trader-{number}")
         is_whole(floor, after)
